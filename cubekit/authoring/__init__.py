@@ -1,0 +1,1 @@
+"""What the author of a cube imports, re-exported by `cubekit` itself."""
