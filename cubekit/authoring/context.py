@@ -44,6 +44,8 @@ class CallContext:
     idempotency_key: str | None = None
     priority: int = 0
     """The greater, the later it is refused under load."""
+    client: str | None = None
+    """Network address of the caller, if the call came over a network."""
     port: str = "internal"
     """The way in: ``rest``, ``sse``, ``cli``, … or ``internal``."""
 

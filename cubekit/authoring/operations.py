@@ -50,6 +50,10 @@ class OperationOptions:
     scope: str | None = None
     timeout: float | None = None
     """Seconds; for a stream, until its end."""
+    first_item: float | None = None
+    """Seconds until the first item of a stream; by default ``idle``."""
+    idle: float | None = None
+    """Seconds between two items of a stream."""
     idempotent: bool = False
     public: bool = False
     cache: Cache | None = None
@@ -74,6 +78,8 @@ def operation(
     http: str | None = ...,
     scope: str | None = ...,
     timeout: float | str | None = ...,
+    first_item: float | str | None = ...,
+    idle: float | str | None = ...,
     idempotent: bool = ...,
     public: bool = ...,
     cache: Cache | None = ...,
@@ -87,6 +93,8 @@ def operation(
     http: str | None = None,
     scope: str | None = None,
     timeout: float | str | None = None,
+    first_item: float | str | None = None,
+    idle: float | str | None = None,
     idempotent: bool = False,
     public: bool = False,
     cache: Cache | None = None,
@@ -102,6 +110,8 @@ def operation(
     :param http: another form than ``POST <name>``, relative to the cube's path: ``"GET results/{id}"``.
     :param scope: the caller must hold this scope.
     :param timeout: seconds or a text such as ``"5s"``, after which the call fails with ``TIMEOUT``.
+    :param first_item: the same, until the first item of a stream.
+    :param idle: the same, between two items of a stream.
     :param idempotent: a repetition has no further effect, so a call may be tried again.
     :param public: the answer does not depend on who asks, so callers may share cached results.
     :param cache: how long a result may be reused.
@@ -116,6 +126,8 @@ def operation(
                 http=_parse_http(http) if http is not None else None,
                 scope=scope,
                 timeout=parse_duration(timeout) if timeout is not None else None,
+                first_item=parse_duration(first_item) if first_item is not None else None,
+                idle=parse_duration(idle) if idle is not None else None,
                 idempotent=idempotent,
                 public=public,
                 cache=cache,

@@ -27,7 +27,8 @@ class Place:
         if self.line is None:
             return None
         try:
-            lines = Path(self.source).read_text(encoding="utf-8").splitlines()
+            # Not splitlines(), which also breaks at separators that may stand within a line of TOML.
+            lines = Path(self.source).read_text(encoding="utf-8-sig").split("\n")
         except (OSError, UnicodeDecodeError):
             return None
         return lines[self.line - 1] if 0 < self.line <= len(lines) else None
@@ -44,6 +45,8 @@ class Diagnostic:
     found: str | None = None
     fix: str | None = None
     severity: Literal["error", "warning"] = "error"
+    show_line: bool = True
+    """False where the line itself holds a secret."""
 
     def __post_init__(self) -> None:
         if self.code not in TITLES:
@@ -57,7 +60,7 @@ class Diagnostic:
         start = f"{self.place}: " if self.place else ""
         kind = "warning: " if self.severity == "warning" else ""
         out = [f"{start}{kind}{self.message} [{self.code}]"]
-        if self.place and (text := self.place.text()) is not None:
+        if self.show_line and self.place and (text := self.place.text()) is not None:
             out.append(f"{self.place.line:>4} | {text.strip()}")
         if self.needed:
             out.append(_labelled("needs", self.needed))
@@ -71,6 +74,7 @@ class Diagnostic:
         """The diagnostic as plain data, with its place split into ``file`` and ``line``."""
         data = asdict(self)
         place = data.pop("place")
+        del data["show_line"]
         return {
             **data,
             "title": TITLES[self.code],
@@ -85,8 +89,12 @@ def _labelled(label: str, text: str) -> str:
 
 
 class CubekitError(Exception):
-    """Something cubekit refuses to do, with every reason. ``diagnostics`` holds them in the order of their places."""
+    """Something cubekit refuses to do, with every reason. ``diagnostics`` holds them in the order they were given."""
 
     def __init__(self, diagnostics: Iterable[Diagnostic] | Diagnostic) -> None:
         self.diagnostics = (diagnostics,) if isinstance(diagnostics, Diagnostic) else tuple(diagnostics)
         super().__init__("\n\n".join(d.render() for d in self.diagnostics))
+
+    def __reduce__(self) -> tuple[type[CubekitError], tuple[tuple[Diagnostic, ...]]]:
+        # An exception is copied and sent to other processes by its arguments; by default these are the rendered text.
+        return type(self), (self.diagnostics,)

@@ -1,0 +1,186 @@
+"""Reads a service file with its molecules and overrides into one document that knows where each value was said."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from cubekit.composition.service_file import ServiceFile
+from cubekit.ground.diagnostics import CubekitError, Diagnostic, Place
+from cubekit.ground.settings import Override, apply_overrides, environment_overrides, parse_override
+from cubekit.ground.toml_lines import TomlFile, read_toml
+
+__all__ = ["Document", "read_document", "validation_diagnostics"]
+
+Keys = tuple[str | int, ...]
+
+
+@dataclass(frozen=True)
+class Document:
+    """A merged service file: its data, and the place of every key."""
+
+    path: Path
+    data: dict[str, Any]
+    places: Mapping[Keys, Place]
+
+    def place(self, *keys: str | int) -> Place:
+        """Where a key was said, or the nearest table around it."""
+        for length in range(len(keys), 0, -1):
+            if (place := self.places.get(keys[:length])) is not None:
+                return place
+        return Place(str(self.path))
+
+
+def service_path(path: Path) -> Path:
+    """A service is named by its file, or by the directory that holds ``service.toml``."""
+    return path / "service.toml" if path.is_dir() else path
+
+
+def read_document(
+    path: Path, settings: Iterable[str] = (), environ: Mapping[str, str] | None = None
+) -> tuple[Document, list[Diagnostic]]:
+    """Read a service file, merge its molecules, apply the environment's and then the given settings.
+
+    :param settings: ``cubes.saju.config.longitude=127.5``, as after ``--set``.
+    :raises CubekitError: if the file itself cannot be read; lesser problems are returned.
+    """
+    problems: list[Diagnostic] = []
+    path = service_path(path)
+    data, places = _with_molecules(read_toml(path), (), problems)
+    overrides: list[Override] = []
+    try:
+        overrides += environment_overrides(os.environ if environ is None else environ, data)
+    except CubekitError as error:
+        problems += error.diagnostics
+    for text in settings:
+        try:
+            overrides.append(parse_override(text))
+        except CubekitError as error:
+            problems += error.diagnostics
+    for override in overrides:
+        try:
+            places.update(apply_overrides(data, [override]))
+        except CubekitError as error:
+            problems += error.diagnostics
+    return Document(path, data, places), problems
+
+
+def parse(document: Document) -> tuple[ServiceFile | None, list[Diagnostic]]:
+    """Return the sections of a document, or None and what is wrong with it."""
+    try:
+        return ServiceFile.model_validate(document.data), []
+    except ValidationError as error:
+        return None, validation_diagnostics(error, document, (), ServiceFile)
+
+
+def validation_diagnostics(
+    error: ValidationError, document: Document, prefix: Keys, model: type[BaseModel], *, show_values: bool = True
+) -> list[Diagnostic]:
+    """Turn pydantic's errors into diagnostics with places and, for a mistyped key, the key that was meant."""
+    return [
+        _diagnostic(item, document, prefix, model, show_values)
+        for item in error.errors(include_url=False, include_context=False)
+    ]
+
+
+def _diagnostic(
+    item: ErrorDetails, document: Document, prefix: Keys, model: type[BaseModel], show_values: bool
+) -> Diagnostic:
+    # A union or a validator adds parts to the location that stand in no file.
+    keys = prefix + tuple(part for part in item["loc"] if _stands_in(document, prefix, part, item["loc"]))
+    dotted = ".".join(str(key) for key in prefix + item["loc"])
+    place = document.place(*keys)
+    if item["type"] == "extra_forbidden":
+        known = _fields_at(model, item["loc"][:-1])
+        close = get_close_matches(str(item["loc"][-1]), known, n=1)
+        return Diagnostic(
+            "CK103",
+            f'unknown key "{dotted}"',
+            place,
+            needed=f"one of: {', '.join(sorted(known))}" if known else None,
+            fix=f'write "{close[0]}"' if close else f'remove "{item["loc"][-1]}"',
+        )
+    if item["type"] == "missing":
+        return Diagnostic("CK104", f'"{dotted}" is missing', place, fix=f"add {item['loc'][-1]} = …")
+    return Diagnostic(
+        "CK104",
+        f'"{dotted}" has a wrong value',
+        place,
+        needed=item["msg"].removeprefix("Value error, ").removeprefix("Input should be "),
+        found=f"{item['input']!r} ({type(item['input']).__name__})" if show_values else None,
+    )
+
+
+def _stands_in(document: Document, prefix: Keys, part: str | int, loc: Keys) -> bool:
+    before = loc[: loc.index(part)]
+    return (*prefix, *before, part) in document.places or isinstance(part, str)
+
+
+def _fields_at(model: type[BaseModel], loc: Keys) -> list[str]:
+    """Names of the fields of the model that stands at a location."""
+    current: Any = model
+    for part in loc:
+        if isinstance(current, type) and issubclass(current, BaseModel):
+            field = current.model_fields.get(str(part))
+            current = field.annotation if field else None
+        else:  # a table of models: dict[name, Model]
+            arguments = getattr(current, "__args__", ())
+            current = arguments[-1] if arguments else None
+    if isinstance(current, type) and issubclass(current, BaseModel):
+        return [field.alias or name for name, field in current.model_fields.items()]
+    return []
+
+
+def _with_molecules(
+    file: TomlFile, including: tuple[Path, ...], problems: list[Diagnostic]
+) -> tuple[dict[str, Any], dict[Keys, Place]]:
+    data: dict[str, Any] = {}
+    places: dict[Keys, Place] = {}
+    service = file.data.get("service")
+    included = service.get("include", []) if isinstance(service, dict) else []
+    for index, name in enumerate(included if isinstance(included, list) else []):
+        if not isinstance(name, str):
+            continue  # a wrong type here is reported by the model, with its place
+        place = file.place("service", "include", index)
+        path = (file.path.parent / name).resolve()
+        if path in (*including, file.path.resolve()):
+            problems.append(Diagnostic("CK105", f'molecule "{name}" includes itself', place, fix=f'remove "{name}"'))
+            continue
+        try:
+            molecule = read_toml(path)
+        except CubekitError as error:
+            for cause in error.diagnostics:
+                message = f'molecule "{name}" cannot be included: {cause.message}'
+                problems.append(Diagnostic("CK105", message, place, found=str(cause.place or path), fix=cause.fix))
+            continue
+        _merge(data, places, *_with_molecules(molecule, (*including, file.path.resolve()), problems))
+    # The list of molecules is the including file's own; a molecule's is done with.
+    data.get("service", {}).pop("include", None)
+    lines = {keys: Place(str(file.path), line) for keys, line in file.lines.items()}
+    _merge(data, places, file.data, lines)
+    return data, places
+
+
+def _merge(
+    data: dict[str, Any], places: dict[Keys, Place], more: Mapping[str, Any], more_places: Mapping[Keys, Place]
+) -> None:
+    """Lay one document over another: tables join, anything else replaces."""
+    for key, value in more.items():
+        if isinstance(value, dict) and isinstance(data.get(key), dict):
+            _merge(data[key], {}, value, {})
+        else:
+            data[key] = _copy(value)
+    places.update(more_places)
+
+
+def _copy(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _copy(item) for key, item in value.items()}
+    return [_copy(item) for item in value] if isinstance(value, list) else value

@@ -1,0 +1,144 @@
+"""The sections of ``service.toml``, as models. Reading and merging is in `documents`, meaning is in `compose`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+
+from cubekit.ground.durations import parse_duration, parse_size
+from cubekit.ground.versions import split_use
+
+__all__ = ["CubeSection", "GroupSection", "HttpSection", "ServiceFile"]
+
+
+def _backoff(value: Any) -> tuple[float, float]:
+    if not isinstance(value, str):
+        raise ValueError(f'expected a span such as "100ms..10s", not {value!r}')
+    first, dots, last = value.partition("..")
+    if not dots:
+        raise ValueError(f'expected a span such as "100ms..10s", not {value!r}')
+    span = parse_duration(first), parse_duration(last)
+    if span[0] > span[1]:
+        raise ValueError(f"a backoff grows: {first!r} is longer than {last!r}")
+    return span
+
+
+def _use(value: str) -> str:
+    split_use(value)
+    return value
+
+
+def _one_or_many(value: Any) -> Any:
+    if isinstance(value, str):
+        return (value,)
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _seconds(value: Any) -> Any:
+    return parse_duration(value) if isinstance(value, str | int | float) else value
+
+
+def _bytes(value: Any) -> Any:
+    return parse_size(value) if isinstance(value, str | int) else value
+
+
+Duration = Annotated[float, BeforeValidator(_seconds)]
+Size = Annotated[int, BeforeValidator(_bytes)]
+InstanceName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$")]
+PathSegment = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
+InstanceNames = Annotated[tuple[InstanceName, ...], BeforeValidator(_one_or_many)]
+
+
+class Section(BaseModel):
+    """Base of all sections: unknown keys are errors, and numbers are not read from texts."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class ServiceSection(Section):
+    """``[service]``"""
+
+    name: InstanceName
+    include: list[str] = []
+    expose: list[str] = ["rest", "sse"]
+    plugins: list[str] = []
+
+
+class HttpSection(Section):
+    """``[http]``"""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=0, le=65535)
+    """0 lets the system choose."""
+    workers: int = Field(default=1, ge=1)
+    max_body: Size = 1 << 20
+    """Bytes of a request's body; more is refused with 413."""
+    drain_timeout: Duration = 10.0
+    """Seconds that requests under way get to finish when the service stops."""
+
+
+class Replicas(Section):
+    """``replicas`` of a cube."""
+
+    min: int = Field(default=1, ge=1)
+    max: int = Field(default=1, ge=1)
+
+
+class Limits(Section):
+    """``limits`` of a cube."""
+
+    memory: Size | None = None
+    queue: Annotated[int, Field(ge=1)] | None = None
+    """Calls under way at the same time; one more is refused at once."""
+    deadline: Duration | None = None
+    """Seconds for any operation that has no shorter timeout of its own."""
+
+
+class CubeSection(Section):
+    """``[cubes.NAME]``"""
+
+    use: Annotated[str, AfterValidator(_use)]
+    config: dict[str, Any] = {}
+    optional: bool = False
+    bind: dict[str, InstanceNames] = {}
+    path: PathSegment | None = None
+    engine: Literal["inline", "process", "ray"] = "inline"
+    replicas: Replicas = Replicas()
+    limits: Limits = Limits()
+    start_timeout: Duration = 30.0
+    stop_timeout: Duration = 10.0
+
+
+class GroupSection(Section):
+    """``[supervise.NAME]``"""
+
+    cubes: list[InstanceName] = []
+    """Members; the group ``default`` holds the rest."""
+    strategy: Literal["one_for_one", "one_for_all", "rest_for_one"] = "one_for_one"
+    max: int = Field(default=3, ge=0)
+    """Restarts within ``within``; one more gives up."""
+    within: Duration = 30.0
+    backoff: Annotated[tuple[float, float], BeforeValidator(_backoff)] = (0.1, 10.0)
+
+
+class ReadySection(Section):
+    """``[health.readyz]``"""
+
+    include: list[InstanceName] | None = None
+
+
+class HealthSection(Section):
+    """``[health]``"""
+
+    readyz: ReadySection = ReadySection()
+
+
+class ServiceFile(Section):
+    """A whole service file, after its molecules and overrides were merged in."""
+
+    service: ServiceSection
+    http: HttpSection = HttpSection()
+    cubes: dict[InstanceName, CubeSection] = {}
+    supervise: dict[InstanceName, GroupSection] = {}
+    health: HealthSection = HealthSection()

@@ -1,0 +1,68 @@
+"""Results that may be reused for a while."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from cubekit.authoring.context import CallContext
+from cubekit.authoring.cubes import Clock
+from cubekit.authoring.operations import Cache
+from cubekit.composition.operations import Operation
+from cubekit.runtime.bus import Bus
+
+__all__ = ["ResultCache"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    value: Any
+    expires: float
+
+
+class ResultCache:
+    """The results of one operation of one instance, least recently used first."""
+
+    def __init__(self, operation: Operation, options: Cache, clock: Clock, bus: Bus) -> None:
+        self._public = operation.options.public
+        self._options = options
+        self._clock = clock
+        self._entries: OrderedDict[Hashable, _Entry] = OrderedDict()
+        self._adapters = {parameter.name: TypeAdapter(parameter.annotation) for parameter in operation.parameters}
+        self._generation = 0
+        for kind in options.invalidated_by:
+            bus.call(kind, lambda event: self.clear())
+
+    def key(self, context: CallContext, arguments: Mapping[str, Any]) -> Hashable:
+        """The key of a call: its arguments, the language, and the caller unless the operation is public."""
+        said = tuple((name, self._adapters[name].dump_json(value)) for name, value in sorted(arguments.items()))
+        caller = None if self._public else (context.caller.principal, context.caller.tenant, context.caller.scopes)
+        # A result computed before an event and stored after it must not be found: the generation tells them apart.
+        return said, context.locale, caller, self._generation
+
+    def get(self, key: Hashable) -> _Entry | None:
+        """The result under a key, unless it is too old."""
+        entry = self._entries.get(key)
+        if entry is None:
+            return None
+        if entry.expires <= self._clock.monotonic():
+            del self._entries[key]
+            return None
+        self._entries.move_to_end(key)
+        return entry
+
+    def put(self, key: Hashable, value: Any) -> None:
+        """Keep a result."""
+        self._entries[key] = _Entry(value, self._clock.monotonic() + self._options.seconds)
+        self._entries.move_to_end(key)
+        while len(self._entries) > self._options.size:
+            self._entries.popitem(last=False)
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._generation += 1
+        self._entries.clear()

@@ -1,0 +1,167 @@
+"""`Service`: a plan that runs."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any
+
+import anyio
+from anyio.abc import TaskStatus
+
+from cubekit.authoring.context import CallContext
+from cubekit.authoring.cubes import Clock
+from cubekit.authoring.failures import NotFound
+from cubekit.composition.plan import Plan
+from cubekit.ground.diagnostics import CubekitError, Diagnostic
+from cubekit.runtime.bus import Bus
+from cubekit.runtime.cache import ResultCache
+from cubekit.runtime.clock import SystemClock
+from cubekit.runtime.dispatch import Endpoint
+from cubekit.runtime.host import Host
+from cubekit.runtime.instances import Instance, State
+from cubekit.runtime.proxy import Provider, make_proxy
+from cubekit.runtime.rate import RateLimiter
+from cubekit.runtime.supervisor import Supervisor
+from cubekit.runtime.telemetry import Telemetry
+
+__all__ = ["Service"]
+
+_log = logging.getLogger("cubekit.service")
+
+
+class Service:
+    """The living service: its instances, its endpoints, its bus.
+
+    :param clock: the time; tests bring one that they control.
+    """
+
+    def __init__(self, plan: Plan, clock: Clock | None = None) -> None:
+        self.plan = plan
+        self.clock = clock or SystemClock()
+        self.bus = Bus()
+        self.telemetry = Telemetry()
+        self.instances = {name: Instance(planned, self.bus, self.clock) for name, planned in plan.cubes.items()}
+        self._endpoints = {name: self._make_endpoints(instance) for name, instance in self.instances.items()}
+        self.endpoints: Mapping[str, Endpoint] = {
+            endpoint.name: endpoint
+            for endpoints in self._endpoints.values()
+            for endpoint in endpoints.values()
+            if endpoint.operation.exposed
+        }
+        """What ports offer, by ``instance.operation``."""
+        self.started = False
+        """Whether every cube that the service needs has started once."""
+        self._stop = anyio.Event()
+        self._failures: list[Diagnostic] = []
+
+    async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
+        """Start all cubes, tell ``task_status``, and run until `stop` is called.
+
+        :raises CubekitError: if a required cube could not start, or crashed too often (CK401–CK404).
+        """
+        async with anyio.create_task_group() as tasks:
+            for instance in self.instances.values():
+                needed = [self.instances[name] for name in instance.planned.depends_on]
+                dependents = [other for other in self.instances.values() if instance.name in other.planned.depends_on]
+                tasks.start_soon(self._supervisor(instance).run, needed, dependents, self._stop)
+            for instance in self.instances.values():
+                await instance.settled.wait()
+            if not self._failures and not self._stop.is_set():
+                self.started = True
+                task_status.started()
+        self.telemetry.close()
+        if self._failures:
+            raise CubekitError(self._failures)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[Service]:
+        """Run the service for the time of a ``with`` block.
+
+        :raises CubekitError: as `run` does.
+        """
+        try:
+            async with anyio.create_task_group() as tasks:
+                await tasks.start(self._run_or_explain)
+                yield self
+                self.stop()
+        except BaseExceptionGroup as group:
+            if len(group.exceptions) == 1:
+                raise group.exceptions[0] from None
+            raise
+        if self._failures:
+            raise CubekitError(self._failures)
+
+    def stop(self) -> None:
+        """Ask every cube to finish, each after those that depend on it. `run` returns when they have."""
+        self._stop.set()
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the service has been asked to stop."""
+        return self._stop.is_set()
+
+    def endpoint(self, name: str) -> Endpoint:
+        """Return the endpoint of ``instance.operation``.
+
+        :raises NotFound: if the service offers no such operation.
+        """
+        endpoint = self.endpoints.get(name)
+        if endpoint is None:
+            raise NotFound('This service has no operation "{name}".', name=name)
+        return endpoint
+
+    async def call(self, name: str, /, *, context: CallContext | None = None, **arguments: Any) -> Any:
+        """Call an operation from inside the process, with Python values: ``await call("saju.calculate", birth=birth)``.
+
+        :raises Failure: what the operation raises.
+        """
+        return await self.endpoint(name).call(context or CallContext(), arguments)
+
+    def stream(
+        self, name: str, /, *, context: CallContext | None = None, **arguments: Any
+    ) -> AsyncGenerator[Any, None]:
+        """Call an operation that answers with a stream; close the generator when leaving it early."""
+        return self.endpoint(name).stream(context or CallContext(), arguments)
+
+    def _supervisor(self, instance: Instance) -> Supervisor:
+        planned = instance.planned
+        required = {
+            requirement.attribute: self._proxy(planned.bindings[requirement.attribute], requirement.contract)
+            for requirement in planned.descriptor.requires
+        }
+        host = partial(Host, planned, required, self.bus, self.clock, self.telemetry)
+        return Supervisor(instance, self.plan.groups[planned.group], host, self.bus, self.clock, self._give_up)
+
+    def _proxy(self, names: tuple[str, ...], contract: Any) -> object | None:
+        providers = [Provider(self.instances[name], self._endpoints[name]) for name in names]
+        return make_proxy(contract, providers) if providers else None
+
+    def _make_endpoints(self, instance: Instance) -> dict[str, Endpoint]:
+        return {
+            operation.method: Endpoint(
+                instance,
+                operation,
+                middleware=self.plan.plugins.middleware(instance.name, operation),
+                cache=ResultCache(operation, options.cache, self.clock, self.bus) if options.cache else None,
+                rate=RateLimiter(*options.rate, self.clock) if options.rate else None,
+            )
+            for operation in instance.planned.descriptor.operations
+            for options in (operation.options,)
+        }
+
+    def _give_up(self, problem: Diagnostic) -> None:
+        waiting = [
+            f"{instance.name} waits for {', '.join(sorted(self._unsettled(instance)))}"
+            for instance in self.instances.values()
+            if instance.state is State.WAITING and self._unsettled(instance)
+        ]
+        if waiting:
+            _log.error("not started: %s", "; ".join(waiting))
+        self._failures.append(problem)
+        self.stop()
+
+    def _unsettled(self, instance: Instance) -> set[str]:
+        return {name for name in instance.planned.depends_on if not self.instances[name].settled.is_set()}

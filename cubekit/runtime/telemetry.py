@@ -1,0 +1,50 @@
+"""OpenTelemetry for cubes. Nothing of it is imported, and no SDK object exists, until a cube asks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from opentelemetry.metrics import Meter
+    from opentelemetry.sdk.metrics import MeterProvider
+    from opentelemetry.sdk.metrics.export import InMemoryMetricReader, MetricsData
+    from opentelemetry.trace import Tracer
+
+__all__ = ["Telemetry"]
+
+
+class Telemetry:
+    """Meters and tracers of one service.
+
+    Meters belong to a provider of the service's own, which `read` collects from; the process-wide provider, which can
+    be set once only, is left alone. Tracers are the process-wide provider's, and record nothing until one is set.
+    """
+
+    def __init__(self) -> None:
+        self._reader: InMemoryMetricReader | None = None
+        self._provider: MeterProvider | None = None
+
+    def meter(self, instance: str) -> Meter:
+        """Return the meter of an instance."""
+        if self._provider is None:
+            from opentelemetry.sdk.metrics import MeterProvider
+            from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+
+            self._reader = InMemoryMetricReader()
+            self._provider = MeterProvider([self._reader], shutdown_on_exit=False)
+        return self._provider.get_meter(instance)
+
+    def tracer(self, instance: str) -> Tracer:
+        """Return the tracer of an instance."""
+        from opentelemetry.trace import get_tracer
+
+        return get_tracer(f"cubekit.cube.{instance}")
+
+    def read(self) -> MetricsData | None:
+        """Collect what the cubes have measured; None if no cube measures anything."""
+        return self._reader.get_metrics_data() if self._reader else None
+
+    def close(self) -> None:
+        """Release the provider."""
+        if self._provider is not None:
+            self._provider.shutdown()
