@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 __all__ = ["format_duration", "parse_duration", "parse_rate", "parse_size"]
 
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 _BYTES = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "KB": 10**3, "MB": 10**6, "GB": 10**9}
+_RATE = re.compile(r"\s*([0-9]{1,18})\s*/\s*([0-9]+(?:\.[0-9]+)?)?\s*([A-Za-z]+)\s*")
 _NUMBER_AND_UNIT = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]*)\s*")
 
 
 def parse_duration(value: float | str) -> float:
     """Return seconds. A bare number is seconds; units are ``ms s m min h d``.
 
-    :raises ValueError: if the value is not a positive duration; the message says what is accepted.
+    :raises ValueError: if the value is not a positive, finite duration; the message says what is accepted.
     """
     seconds = _scaled(value, _SECONDS, "s", 'a duration such as 30, "500ms", "30s", "5m", "24h"')
     if seconds <= 0:
@@ -27,7 +29,10 @@ def parse_size(value: int | str) -> int:
 
     :raises ValueError: if the value is not a size; the message says what is accepted.
     """
-    return int(_scaled(value, _BYTES, "B", 'a size such as 1048576, "512KiB", "2MiB", "1GiB"'))
+    size = int(_scaled(value, _BYTES, "B", 'a size such as 1048576, "512KiB", "2MiB", "1GiB"'))
+    if size < 0:
+        raise ValueError(f"a size must not be negative, as {value!r} is")
+    return size
 
 
 def parse_rate(value: str) -> tuple[int, float]:
@@ -35,26 +40,33 @@ def parse_rate(value: str) -> tuple[int, float]:
 
     :raises ValueError: if the value is not a rate; the message says what is accepted.
     """
-    count, slash, period = value.partition("/")
-    if not slash or not count.strip().isdecimal() or int(count) < 1:
+    match = _RATE.fullmatch(value)
+    if match is None or int(match[1]) < 1 or (match[3] not in _SECONDS):
         raise ValueError(f'expected a rate such as "100/min" or "5/10s", not {value!r}')
-    period = period.strip()
-    return int(count), parse_duration(period if period[:1].isdigit() else f"1{period}")
+    return int(match[1]), parse_duration(f"{match[2] or 1}{match[3]}")
 
 
 def format_duration(seconds: float) -> str:
-    """Return a duration for people: ``"250 ms"``, ``"1.5 s"``, ``"2 min"``."""
-    if seconds < 1:
-        return f"{seconds * 1000:.0f} ms"
-    return f"{seconds:.3g} s" if seconds < 120 else f"{seconds / 60:.3g} min"
+    """Return a duration for people: ``"250 ms"``, ``"1.5 s"``, ``"2 min"``, ``"36 h"``, ``"7 d"``."""
+    if seconds < 0.9995:
+        return f"{seconds * 1000:.3g} ms"
+    for name, unit, until in (("s", 1, 120), ("min", 60, 120), ("h", 3600, 48)):
+        if seconds < unit * until:
+            return f"{seconds / unit:.3g} {name}"
+    return f"{round(seconds / 86400, 1):g} d"
 
 
 def _scaled(value: float | str, units: dict[str, float] | dict[str, int], default: str, expected: str) -> float:
-    if isinstance(value, bool):
+    number, unit = value, default
+    if isinstance(value, str):
+        match = _NUMBER_AND_UNIT.fullmatch(value)
+        if match is None or (match[2] or default) not in units:
+            raise ValueError(f"expected {expected}, not {value!r}")
+        number, unit = match[1], match[2] or default
+    try:
+        scaled = math.nan if isinstance(number, bool) else float(number) * units[unit]
+    except OverflowError:  # an integer that no float holds
+        scaled = math.inf
+    if not math.isfinite(scaled):
         raise ValueError(f"expected {expected}, not {value!r}")
-    if isinstance(value, int | float):
-        return float(value) * units[default]
-    match = _NUMBER_AND_UNIT.fullmatch(value)
-    if match is None or (match[2] or default) not in units:
-        raise ValueError(f"expected {expected}, not {value!r}")
-    return float(match[1]) * units[match[2] or default]
+    return scaled
