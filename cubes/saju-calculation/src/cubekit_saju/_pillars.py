@@ -1,0 +1,104 @@
+"""The four pillars (四柱) of an instant and a local clock. Compiled: this is the hot core.
+
+Four sexagenary indices (六十甲子, 0 甲子 ... 59 癸亥) travel in one integer, six bits each: year in the lowest, then
+month, day, hour.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Final
+
+from cubekit_saju._calendar_math import days_from_civil, days_in_month
+from cubekit_saju._errors import DateOutOfRange, NoSuchDate, NoSuchTime
+from cubekit_saju._korean_time import IN_GAP, ZONE, offset_of, span_at_wall
+from cubekit_saju._solar_terms import FIRST_YEAR, jeol_at
+
+if TYPE_CHECKING:
+    from mypy_extensions import i64
+
+SPLIT: Final = 0
+"""야자시/조자시: the day changes at midnight; 23:00-24:00 takes its hour stem from the next day."""
+ZI23: Final = 1
+"""정자시: the day changes at 23:00."""
+MIDNIGHT: Final = 2
+"""The day changes at midnight; 23:00-24:00 takes its hour stem from the same day."""
+
+FIRST_BIRTH_YEAR: Final = 1900
+LAST_BIRTH_YEAR: Final = 2100
+
+_YEAR_BEFORE_TABLE: Final[int] = FIRST_YEAR - 1
+_NAMES: Final[list[str]] = ["甲乙丙丁戊己庚辛壬癸"[i % 10] + "子丑寅卯辰巳午未申酉戌亥"[i % 12] for i in range(60)]
+
+
+def four_pillars(reference: i64, local: i64, zi_hour: i64) -> i64:
+    """Return the packed pillars.
+
+    The year turns at Ipchun and the month at each jeol; 五虎遁 gives the month's stem from the year's, 五鼠遁 the
+    hour's from the day's.
+
+    :param reference: instant that is compared with the solar terms, UTC seconds since 1970.
+    :param local: the clock of day and hour, seconds since 1970-01-01T00:00 of that clock.
+    :param zi_hour: `SPLIT`, `ZI23` or `MIDNIGHT`.
+    """
+    months: i64 = jeol_at(reference) + 11  # the table's first jeol, Sohan, opens the 12th month (丑) of the year before
+    first: i64 = _YEAR_BEFORE_TABLE
+    year60: i64 = (first + months // 12 - 4) % 60
+    month60: i64 = (year60 % 5 * 12 + 2 + months % 12) % 60
+    days: i64 = local // 86_400
+    day60: i64 = (days + 17) % 60  # 1970-01-01 was 辛巳, index 17
+    branch: i64 = (local - days * 86_400 + 3_600) // 7_200
+    counted_from: i64 = day60
+    if branch == 12:
+        branch = 0
+        if zi_hour == ZI23:
+            day60 = (day60 + 1) % 60
+            counted_from = day60
+        elif zi_hour == SPLIT:
+            counted_from = day60 + 1
+    hour60: i64 = (counted_from % 5 * 12 + branch) % 60
+    return year60 | month60 << 6 | day60 << 12 | hour60 << 18
+
+
+def local_mean_time(utc: i64, longitude: float) -> i64:
+    """Return local mean time (地方平均時): UTC plus 240 s for every degree east, rounded down to a whole second."""
+    shift: i64 = math.floor(longitude * 240.0)
+    return utc + shift
+
+
+def korean_pillars(
+    year: i64,
+    month: i64,
+    day: i64,
+    hour: i64,
+    minute: i64,
+    longitude: float = 126.978,
+    zi_hour: i64 = SPLIT,
+) -> int:
+    """Return the packed pillars of a birth in Korea, read by the local mean time of the birthplace.
+
+    Date and time are Gregorian and by the wall clock of the time; of two equal times the first is meant.
+
+    :param longitude: degrees east of Greenwich.
+    :param zi_hour: `SPLIT`, `ZI23` or `MIDNIGHT`.
+    :raises DateOutOfRange: if the year is not within 1900-2100.
+    :raises NoSuchDate: if there is no such date.
+    :raises NoSuchTime: if there is no such time, or if the clock jumped over it.
+    """
+    if year < FIRST_BIRTH_YEAR or year > LAST_BIRTH_YEAR:
+        raise DateOutOfRange(year, month, day)
+    if month < 1 or month > 12 or day < 1 or day > days_in_month(year, month):
+        raise NoSuchDate(year, month, day)
+    if hour < 0 or hour > 23 or minute < 0 or minute > 59:
+        raise NoSuchTime(year, month, day, hour, minute, ZONE)
+    wall: i64 = days_from_civil(year, month, day) * 86_400 + hour * 3_600 + minute * 60
+    span: i64 = span_at_wall(wall, 0)
+    if span == IN_GAP:
+        raise NoSuchTime(year, month, day, hour, minute, ZONE)
+    utc: i64 = wall - offset_of(span)
+    return four_pillars(utc, local_mean_time(utc, longitude), zi_hour)
+
+
+def ganji_names(packed: i64) -> tuple[str, str, str, str]:
+    """Return the Hanja names of packed pillars: year, month, day, hour."""
+    return _NAMES[packed & 63], _NAMES[packed >> 6 & 63], _NAMES[packed >> 12 & 63], _NAMES[packed >> 18 & 63]
