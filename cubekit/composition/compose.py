@@ -94,8 +94,16 @@ class _Composer:
             plugins=plugins,
         )
 
-    def _error(self, code: str, message: str, *keys: str | int, **details: str | None) -> None:
-        self.problems.append(Diagnostic(code, message, self.document.place(*keys), **details))  # type: ignore[arg-type]
+    def _error(
+        self,
+        code: str,
+        message: str,
+        *keys: str | int,
+        needed: str | None = None,
+        found: str | None = None,
+        fix: str | None = None,
+    ) -> None:
+        self.problems.append(Diagnostic(code, message, self.document.place(*keys), needed, found, fix))
 
     def _check_service(self) -> None:
         for index, port in enumerate(self.service.service.expose):

@@ -103,7 +103,7 @@ def describe(info: CubeInfo) -> Descriptor:
     descriptor = Descriptor(
         info=info,
         cube=cube,
-        doc=inspect.getdoc(cube) if "__doc__" in vars(cube) and cube.__doc__ else "",
+        doc=inspect.cleandoc(vars(cube).get("__doc__") or ""),
         provides=provides,
         requires=_requirements(info, cube, problems),
         operations=_operations(info, cube, provides, problems),
@@ -115,8 +115,17 @@ def describe(info: CubeInfo) -> Descriptor:
     return descriptor
 
 
-def _wrong(info: CubeInfo, message: str, *, code: str = "CK303", **details: str) -> Diagnostic:
-    return Diagnostic(code, f'cube "{info.name}" ({info.distribution} {info.version}): {message}', **details)
+def _wrong(
+    info: CubeInfo,
+    message: str,
+    *,
+    code: str = "CK303",
+    needed: str | None = None,
+    found: str | None = None,
+    fix: str | None = None,
+) -> Diagnostic:
+    message = f'cube "{info.name}" ({info.distribution} {info.version}): {message}'
+    return Diagnostic(code, message, needed=needed, found=found, fix=fix)
 
 
 def _provisions(info: CubeInfo, cube: type[Cube[Any]], problems: list[Diagnostic]) -> dict[str, Provision]:

@@ -90,13 +90,13 @@ class EdgeCodec:
         except ValidationError as error:
             raise InvalidInput.from_validation(error) from None
 
-    def from_strings(self, strings: Mapping[str, Any]) -> Any:
+    def from_strings(self, strings: Mapping[str, str | list[str]]) -> Any:
         """Return the value of texts by JSON name, as paths and queries have them.
 
         :raises InvalidInput: if they do not fit.
         """
         try:
-            return self._validator.validate_strings(strings, extra="forbid", by_alias=True, by_name=False)
+            return self._validator.validate_strings(cast(Any, strings), extra="forbid", by_alias=True, by_name=False)
         except ValidationError as error:
             raise InvalidInput.from_validation(error) from None
 

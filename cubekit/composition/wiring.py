@@ -150,17 +150,17 @@ def _unbindable(
 
 
 def _check_edge(consumer: Candidate, requirement: Requirement, provider: Candidate) -> list[Diagnostic]:
-    problems = []
+    problems: list[Diagnostic] = []
     wants, gives = consumer.descriptor.colour, provider.descriptor.colour
     contract = requirement.contract
     if gives not in MAY_REQUIRE[wants]:
         problems.append(
             Diagnostic(
                 "CK208",
-                f'{wants} cube "{consumer.name}" {wants.emoji} may not require {gives} cube "{provider.name}" {gives.emoji}',
+                f'{wants.emoji} cube "{consumer.name}" may not require {gives.emoji} cube "{provider.name}"',
                 consumer.place,
                 needed=f"{wants} may require: {', '.join(sorted(MAY_REQUIRE[wants]))}",
-                found=f"{contract.name} from {provider.label}",
+                found=f"{contract.name} from {gives} cube {provider.label}",
                 fix=f"put a cube between them that may require {gives}, or use an event",
             )
         )
@@ -184,7 +184,7 @@ def start_order(candidates: Mapping[str, Candidate]) -> tuple[list[str], list[Di
         name: {provider for providers in candidate.bindings.values() for provider in providers} & candidates.keys()
         for name, candidate in candidates.items()
     }
-    problems = []
+    problems: list[Diagnostic] = []
     while True:
         try:
             return list(TopologicalSorter(edges).static_order()), problems

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -42,7 +43,7 @@ class CubeInfo:
         :raises CubekitError: CK301 if the import fails, with the plugin's exception as ``__cause__``; CK302 if the
             target is not a class.
         """
-        found = self.in_memory or _load(self.target, lambda error: self._broken(error))
+        found = _load(self.target, self._broken) if self.in_memory is None else self.in_memory
         if isinstance(found, type):
             return found
         raise CubekitError(
@@ -78,7 +79,7 @@ class ExtensionInfo:
 
         :raises CubekitError: CK305 if that fails, with the plugin's exception as ``__cause__``.
         """
-        return _load(self.target, lambda error: self._broken(error))
+        return _load(self.target, self._broken)
 
     def _broken(self, error: BaseException) -> Diagnostic:
         return Diagnostic(
@@ -169,6 +170,6 @@ def _fix(error: BaseException, distribution: str, version: str, target: str) -> 
     if isinstance(error, ModuleNotFoundError):
         # Also brings back what the distribution depends on, whichever of the two is missing.
         return f"pip install --force-reinstall '{distribution}=={version}'"
-    if isinstance(error, AttributeError) and getattr(error.obj, "__name__", None) == module:
+    if isinstance(error, AttributeError) and error.obj is sys.modules.get(module):
         return f"correct the entry point in the pyproject.toml of {distribution}: {module} has no {attribute}"
     return f"mend {module}, or remove it: pip uninstall {distribution}"

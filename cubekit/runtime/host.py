@@ -1,7 +1,7 @@
 """`Host`: one object of a cube, from its creation to its end, in one task.
 
-A task group opened in ``start`` and closed in ``stop`` from another task breaks asyncio and trio alike, so everything of
-a life happens in the task that calls `Host.run`. A crash is an exception that leaves a lifecycle step or a task of
+A task group opened in ``start`` and closed in ``stop`` from another task breaks asyncio and trio alike, so everything
+of a life happens in the task that calls `Host.run`. A crash is an exception that leaves a lifecycle step or a task of
 ``self.tasks``; it leaves `run` too.
 """
 

@@ -12,6 +12,7 @@ import anyio
 from anyio.abc import TaskStatus
 
 from cubekit.authoring.context import CallContext
+from cubekit.authoring.contracts import ContractInfo
 from cubekit.authoring.cubes import Clock
 from cubekit.authoring.failures import NotFound
 from cubekit.composition.plan import Plan
@@ -55,6 +56,7 @@ class Service:
         self.started = False
         """Whether every cube that the service needs has started once."""
         self._stop = anyio.Event()
+        self._finished = anyio.Event()
         self._failures: list[Diagnostic] = []
 
     async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
@@ -69,10 +71,11 @@ class Service:
                 tasks.start_soon(self._supervisor(instance).run, needed, dependents, self._stop)
             for instance in self.instances.values():
                 await instance.settled.wait()
-            if not self._failures and not self._stop.is_set():
-                self.started = True
+            if not self._failures:
+                self.started = not self._stop.is_set()
                 task_status.started()
         self.telemetry.close()
+        self._finished.set()
         if self._failures:
             raise CubekitError(self._failures)
 
@@ -84,15 +87,18 @@ class Service:
         """
         try:
             async with anyio.create_task_group() as tasks:
-                await tasks.start(self._run_or_explain)
-                yield self
-                self.stop()
+                await tasks.start(self.run)
+                try:
+                    yield self
+                finally:
+                    self.stop()
+                    with anyio.CancelScope(shield=True):
+                        await self._finished.wait()
         except BaseExceptionGroup as group:
+            # The task group is an implementation detail; what the block raised is what its caller expects.
             if len(group.exceptions) == 1:
-                raise group.exceptions[0] from None
+                raise group.exceptions[0] from group.exceptions[0].__cause__
             raise
-        if self._failures:
-            raise CubekitError(self._failures)
 
     def stop(self) -> None:
         """Ask every cube to finish, each after those that depend on it. `run` returns when they have."""
@@ -135,7 +141,7 @@ class Service:
         host = partial(Host, planned, required, self.bus, self.clock, self.telemetry)
         return Supervisor(instance, self.plan.groups[planned.group], host, self.bus, self.clock, self._give_up)
 
-    def _proxy(self, names: tuple[str, ...], contract: Any) -> object | None:
+    def _proxy(self, names: tuple[str, ...], contract: ContractInfo) -> object | None:
         providers = [Provider(self.instances[name], self._endpoints[name]) for name in names]
         return make_proxy(contract, providers) if providers else None
 
