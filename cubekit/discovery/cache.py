@@ -82,7 +82,7 @@ def _absolute(entry: str) -> str:
 def _changed(path: str) -> int | None:
     try:
         return os.stat(path).st_mtime_ns
-    except (OSError, ValueError):
+    except OSError:
         return None
 
 

@@ -24,7 +24,7 @@ class CubeInfo:
     """One installed cube."""
 
     name: str
-    """Its name, normalised."""
+    """Its name, normalised whichever way it is given."""
     colour: Colour
     target: str
     """Where its class is, such as ``cubekit_saju.cube:Saju``."""
@@ -36,6 +36,9 @@ class CubeInfo:
     """The range of versions of ``cubekit-core`` that the distribution asks for."""
     in_memory: type | None = field(default=None, repr=False)
     """The class itself, for a cube that is not installed; `load` returns it."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", normalised(self.name))
 
     def load(self) -> type:
         """Import the cube's class.

@@ -102,7 +102,7 @@ class _Reader:
             self.extensions.setdefault((group, name), []).append(extension)
             return
         cube = CubeInfo(
-            normalised(name),
+            name,
             _COLOURS[group],
             target,
             offer.distribution,
