@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
-from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from cubekit.composition.checks import check_availability, check_exclusive, check_names, check_paths, check_scopes
 from cubekit.composition.configs import make_config
 from cubekit.composition.descriptors import Descriptor, describe
 from cubekit.composition.documents import Document, parse, read_document
@@ -20,10 +19,7 @@ from cubekit.ground.colours import Colour
 from cubekit.ground.diagnostics import CubekitError, Diagnostic, Place
 from cubekit.ground.versions import admits, split_use
 
-__all__ = ["compose"]
-
-_PORTS = ("rest", "sse")
-_LATER_PORTS = ("ws", "graphql", "mcp", "grpc")
+__all__ = ["compose", "compose_document"]
 
 
 def compose(
@@ -42,10 +38,26 @@ def compose(
     :raises CubekitError: with everything that is wrong, in the order of the file.
     """
     document, problems = read_document(path, settings, environ)
+    return compose_document(document, catalogue or scan(), environ=environ, problems=problems)
+
+
+def compose_document(
+    document: Document,
+    catalogue: Catalogue,
+    *,
+    environ: Mapping[str, str] | None = None,
+    problems: Iterable[Diagnostic] = (),
+) -> Plan:
+    """Do the same from a document that has been read already.
+
+    :param problems: what was wrong with reading it.
+    :raises CubekitError: with everything that is wrong.
+    """
     service, invalid = parse(document)
+    found = [*problems, *invalid]
     if service is None:
-        raise CubekitError(_in_order(problems + invalid))
-    return _Composer(document, service, catalogue or scan(), environ, problems).plan()
+        raise CubekitError(_in_order(found))
+    return _Composer(document, service, catalogue, environ, found).plan()
 
 
 class _Composer:
@@ -69,15 +81,17 @@ class _Composer:
         self.descriptors: dict[str, Descriptor | CubekitError] = {}
 
     def plan(self) -> Plan:
-        self._check_service()
+        for problem in check_availability(self.service, self.document):
+            (self.warnings if problem.severity == "warning" else self.problems).append(problem)
+        self.problems += check_names(self.service, self.document)
         plugins = self._plugins()
         candidates = self._candidates(plugins)
         self._bind(candidates)
         order, cycles = start_order(candidates)
         self.problems += cycles
-        self._check_together(candidates)
-        groups = self._groups(candidates)
-        ready = self._ready(candidates)
+        for check in (check_exclusive, check_paths, check_scopes):
+            self.problems += check(candidates)
+        groups = {"default": GroupSection(), **self.service.supervise}
         cubes = {name: self._planned(candidates[name], groups) for name in order} if not cycles else {}
         if any(problem.severity == "error" for problem in self.problems):
             raise CubekitError(_in_order(self.problems))
@@ -88,42 +102,11 @@ class _Composer:
             expose=tuple(self.service.service.expose),
             cubes={name: cube for name, cube in cubes.items() if cube is not None},
             groups=groups,
-            ready=ready,
+            ready=self._ready(candidates),
             left_out=tuple(self.left_out.values()),
             warnings=tuple(self.warnings),
             plugins=plugins,
         )
-
-    def _error(
-        self,
-        code: str,
-        message: str,
-        *keys: str | int,
-        needed: str | None = None,
-        found: str | None = None,
-        fix: str | None = None,
-    ) -> None:
-        self.problems.append(Diagnostic(code, message, self.document.place(*keys), needed, found, fix))
-
-    def _check_service(self) -> None:
-        for index, port in enumerate(self.service.service.expose):
-            if port in _LATER_PORTS:
-                message = f'port "{port}" is not available in this version of cubekit; the service starts without it'
-                place = self.document.place("service", "expose", index)
-                self.warnings.append(Diagnostic("CK109", message, place, severity="warning", fix=f'remove "{port}"'))
-            elif port not in _PORTS:
-                known = ", ".join(_PORTS)
-                self._error("CK110", f'unknown port "{port}"', "service", "expose", index, needed=f"one of: {known}")
-        if self.service.http.workers > 1:
-            self._later("http.workers > 1", "http", "workers", fix="workers = 1")
-        for name, group in self.service.supervise.items():
-            if group.strategy != "one_for_one":
-                self._later(
-                    f'strategy "{group.strategy}"', "supervise", name, "strategy", fix='strategy = "one_for_one"'
-                )
-
-    def _later(self, what: str, *keys: str, fix: str) -> None:
-        self._error("CK109", f"{what} is not available in this version of cubekit", *keys, fix=fix)
 
     def _plugins(self) -> Plugins:
         names = [
@@ -135,24 +118,10 @@ class _Composer:
     def _candidates(self, plugins: Plugins) -> dict[str, Candidate]:
         candidates = {}
         for name, section in self.service.cubes.items():
-            self._check_engine(name, section)
             descriptor = self._descriptor(name, section, plugins)
             if descriptor is not None:
                 candidates[name] = Candidate(name, section, descriptor, self.document.place("cubes", name, "use"))
         return candidates
-
-    def _check_engine(self, name: str, section: CubeSection) -> None:
-        if section.engine != "inline":
-            self._later(f'engine "{section.engine}"', "cubes", name, "engine", fix='engine = "inline"')
-        if section.replicas.max > 1 or section.replicas.min > 1:
-            self._later("more than one replica", "cubes", name, "replicas", fix="replicas = { min = 1, max = 1 }")
-        if section.limits.memory is not None and section.engine == "inline":
-            self._error(
-                "CK213",
-                f'limits.memory of cube "{name}" cannot be enforced: an inline cube shares its process with the others',
-                "cubes", name, "limits", "memory",
-                fix="remove limits.memory",
-            )  # fmt: skip
 
     def _descriptor(self, name: str, section: CubeSection, plugins: Plugins) -> Descriptor | None:
         cube, admitted = split_use(section.use)
@@ -230,7 +199,9 @@ class _Composer:
                 else:
                     found += problems
             if settled:
-                self.problems += found
+                # A cube that could not be looked at may be the missing provider; its own error comes first.
+                unknown = self.service.cubes.keys() - candidates.keys() - self.left_out.keys()
+                self.problems += [problem for problem in found if problem.code != "CK204" or not unknown]
 
     def _providers_known(self) -> dict[str, str]:
         return {contract: entry.name for entry in self._registry() for contract in entry.contracts}
@@ -239,80 +210,11 @@ class _Composer:
         path = self.document.path.parent / "registry.toml"
         return load_registry(path) if path.exists() else ()
 
-    def _check_together(self, candidates: Mapping[str, Candidate]) -> None:
-        used = Counter(candidate.descriptor.name for candidate in candidates.values())
-        for name, candidate in candidates.items():
-            cube = candidate.descriptor
-            if cube.cube.exclusive and used[cube.name] > 1:
-                others = [other for other, c in candidates.items() if c.descriptor.name == cube.name and other != name]
-                self._error(
-                    "CK209",
-                    f'cube "{cube.name}" is exclusive: a service has one instance of it',
-                    "cubes", name, "use",
-                    found=f"also used by: {', '.join(others)}",
-                    fix=f"remove [cubes.{name}]",
-                )  # fmt: skip
-        self._check_paths(candidates)
-        self._check_scopes(candidates)
-
-    def _check_paths(self, candidates: Mapping[str, Candidate]) -> None:
-        claims: defaultdict[tuple[str, str], list[tuple[str, str]]] = defaultdict(list)
-        for name, candidate in candidates.items():
-            segment = candidate.section.path or name
-            forms = [(o.http, o.method) for o in candidate.descriptor.operations if o.exposed]
-            forms += [((r.options.method, r.options.path), r.method) for r in candidate.descriptor.routes]
-            for (verb, path), method in forms:
-                shape = re.sub(r"{\w+}", "{}", f"{segment}/{path}")
-                claims[verb, shape].append((name, method))
-        for (verb, shape), claimants in claims.items():
-            if len(claimants) > 1:
-                last = claimants[-1][0]
-                self._error(
-                    "CK210",
-                    f"{verb} /api/v1/{shape} is claimed more than once",
-                    "cubes", last, "path",
-                    found=", ".join(f"{name}.{method}" for name, method in claimants),
-                    fix=f'[cubes.{last}] path = "another-segment"',
-                )  # fmt: skip
-
-    def _check_scopes(self, candidates: Mapping[str, Candidate]) -> None:
-        if any(candidate.descriptor.colour is Colour.SECURITY for candidate in candidates.values()):
-            return
-        for name, candidate in candidates.items():
-            scopes = sorted({o.options.scope for o in candidate.descriptor.operations if o.options.scope})
-            if scopes:
-                self._error(
-                    "CK211",
-                    f'operations of cube "{name}" need scopes, and nobody in this service can grant them',
-                    "cubes", name, "use",
-                    needed=f"a security cube that grants {', '.join(scopes)}",
-                    found="no security cube",
-                    fix="add a cube of colour security, such as use = \"auth\"",
-                )  # fmt: skip
-
-    def _groups(self, candidates: Mapping[str, Candidate]) -> dict[str, GroupSection]:
-        member_of: dict[str, str] = {}
-        for group, section in self.service.supervise.items():
-            for index, name in enumerate(section.cubes):
-                self._known(name, "supervise", group, "cubes", index)
-                if name in member_of:
-                    message = f'cube "{name}" is in two groups: {member_of[name]} and {group}'
-                    self._error("CK104", message, "supervise", group, "cubes", index, fix=f'remove "{name}" from one')
-                member_of[name] = group
-        return {"default": GroupSection(), **self.service.supervise}
-
     def _ready(self, candidates: Mapping[str, Candidate]) -> frozenset[str]:
         named = self.service.health.readyz.include
-        if named is None:
-            return frozenset(name for name, candidate in candidates.items() if not candidate.section.optional)
-        for index, name in enumerate(named):
-            self._known(name, "health", "readyz", "include", index)
-        return frozenset(named)
-
-    def _known(self, name: str, *keys: str | int) -> None:
-        if name not in self.service.cubes:
-            found = ", ".join(self.service.cubes) or "no cube at all"
-            self._error("CK111", f'there is no cube "{name}" in this service', *keys, needed=f"one of: {found}")
+        if named is not None:
+            return frozenset(named)
+        return frozenset(name for name, candidate in candidates.items() if not candidate.section.optional)
 
     def _planned(self, candidate: Candidate, groups: Mapping[str, GroupSection]) -> PlannedCube | None:
         name, section = candidate.name, candidate.section
@@ -323,7 +225,7 @@ class _Composer:
             name=name,
             descriptor=candidate.descriptor,
             config=config,
-            path=section.path or name,
+            path=candidate.path,
             place=candidate.place,
             optional=section.optional,
             engine=section.engine,

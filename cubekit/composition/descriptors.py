@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterator
 from dataclasses import dataclass
 from types import NoneType, UnionType
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
@@ -76,6 +77,14 @@ class Descriptor:
     def config_type(self) -> type[BaseModel]:
         """The model of its configuration."""
         return self.cube.config_type
+
+    def http_forms(self) -> Iterator[tuple[tuple[str, str], str]]:
+        """HTTP method and relative path of everything that answers requests, with the Python name of the method."""
+        for operation in self.operations:
+            if operation.exposed:
+                yield operation.http, operation.method
+        for route in self.routes:
+            yield (route.options.method, route.options.path), route.method
 
     def operation(self, method: str) -> Operation | None:
         """The record of a method by its Python name, or None."""

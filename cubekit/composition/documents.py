@@ -21,6 +21,8 @@ __all__ = ["Document", "read_document", "validation_diagnostics"]
 
 Keys = tuple[str | int, ...]
 
+_MOST_PROBLEMS = 200
+
 
 @dataclass(frozen=True)
 class Document:
@@ -73,11 +75,20 @@ def read_document(
 
 
 def parse(document: Document) -> tuple[ServiceFile | None, list[Diagnostic]]:
-    """Return the sections of a document, or None and what is wrong with it."""
-    try:
-        return ServiceFile.model_validate(document.data), []
-    except ValidationError as error:
-        return None, validation_diagnostics(error, document, (), ServiceFile)
+    """Return the sections of a document, and what is wrong with it.
+
+    What is wrong is taken out, so that the rest can be looked at too; None if too little is left.
+    """
+    data = _copy(document.data)
+    problems: list[Diagnostic] = []
+    while True:
+        try:
+            return ServiceFile.model_validate(data), problems
+        except ValidationError as error:
+            problems += validation_diagnostics(error, document, (), ServiceFile)
+            removed = [_remove(data, item["loc"]) for item in error.errors(include_url=False)]
+            if not any(removed) or len(problems) > _MOST_PROBLEMS:
+                return None, problems
 
 
 def validation_diagnostics(
@@ -178,6 +189,18 @@ def _merge(
         else:
             data[key] = _copy(value)
     places.update(more_places)
+
+
+def _remove(data: Any, keys: Keys) -> bool:
+    """Take out what stands at a location, or what is around it if nothing does; False at the root."""
+    for length in range(len(keys), 0, -1):
+        parent: Any = data
+        for key in keys[: length - 1]:
+            parent = parent.get(key) if isinstance(parent, dict) else None
+        if isinstance(parent, dict) and keys[length - 1] in parent:
+            del parent[keys[length - 1]]
+            return True
+    return False
 
 
 def _copy(value: Any) -> Any:

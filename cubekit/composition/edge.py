@@ -91,10 +91,12 @@ class EdgeCodec:
             raise InvalidInput.from_validation(error) from None
 
     def from_strings(self, strings: Mapping[str, str | list[str]]) -> Any:
-        """Return the value of texts by JSON name, as paths and queries have them.
+        """Return the value of texts by JSON name, as paths and queries have them; a list is one of texts.
 
         :raises InvalidInput: if they do not fit.
         """
+        if any(isinstance(value, list) for value in strings.values()):
+            return self.from_data(strings)  # pydantic reads no lists as strings, but reads texts as numbers and dates
         try:
             return self._validator.validate_strings(cast(Any, strings), extra="forbid", by_alias=True, by_name=False)
         except ValidationError as error:

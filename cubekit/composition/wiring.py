@@ -26,6 +26,11 @@ class Candidate:
     bindings: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
+    def path(self) -> str:
+        """First path segment of its operations."""
+        return self.section.path or self.name
+
+    @property
     def label(self) -> str:
         """Name and distribution, for messages."""
         info = self.descriptor.info

@@ -119,6 +119,14 @@ class Service:
             raise NotFound('This service has no operation "{name}".', name=name)
         return endpoint
 
+    def providers(self, contract: str) -> tuple[Provider, ...]:
+        """Return the instances that provide a contract, with their endpoints by the methods' Python names."""
+        return tuple(
+            Provider(instance, self._endpoints[name])
+            for name, instance in self.instances.items()
+            if contract in instance.planned.descriptor.provides
+        )
+
     async def call(self, name: str, /, *, context: CallContext | None = None, **arguments: Any) -> Any:
         """Call an operation from inside the process, with Python values: ``await call("saju.calculate", birth=birth)``.
 
