@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 
 import importlib_metadata
-from packaging.requirements import Requirement
 
 from cubekit.discovery.cubes import Catalogue, CubeInfo, ExtensionInfo, conflict_diagnostic, normalised
 from cubekit.ground.colours import Colour
@@ -55,7 +54,6 @@ class _Reader:
     """Of the distributions that were read."""
 
     def read(self, distribution: importlib_metadata.IDistribution) -> None:
-        place = Place(f"{_path(distribution)}/entry_points.txt")
         concerns_us = False
         try:
             text = distribution.read_text("entry_points.txt") or ""
@@ -67,17 +65,17 @@ class _Reader:
                 return
             self.names.add(normalised(name))
             first = _first_on_path(name)
-            if first is not None and _path(first) != _path(distribution):
+            if first is not None and _source(first) != _source(distribution):
                 # The copy that Python imports is another one, which may offer something else, or nothing.
-                distribution, place = first, Place(f"{_path(first)}/entry_points.txt")
+                distribution = first
                 text = distribution.read_text("entry_points.txt") or ""
-            offer = _Offer(
-                name, _header(distribution, "Version"), str(distribution.locate_file("")), _requires(distribution)
-            )
+            version, location = _header(distribution, "Version"), str(distribution.locate_file(""))
+            offer = _Offer(name, version, location, _requires(distribution))
         except Exception as error:  # noqa: BLE001 - metadata is anyone's; broken, it raises whatever its parser raises
+            place = Place(_source(distribution))
             self.diagnostics.append(_unreadable(place, error, concerns_us=concerns_us))
-            return
-        self._entries(text, place.source, offer)
+        else:
+            self._entries(text, _source(distribution), offer)
 
     def _entries(self, text: str, source: str, offer: _Offer) -> None:
         group = ""
@@ -137,9 +135,9 @@ class _Reader:
         )
 
 
-def _path(distribution: importlib_metadata.IDistribution) -> str:
+def _source(distribution: importlib_metadata.IDistribution) -> str:
     # Metadata that cannot be read still has a path, and there is no public way to ask for it.
-    return str(getattr(distribution, "_path", distribution))
+    return f"{getattr(distribution, '_path', distribution)}/entry_points.txt"
 
 
 def _header(distribution: importlib_metadata.IDistribution, key: str) -> str:
@@ -157,6 +155,8 @@ def _first_on_path(name: str) -> importlib_metadata.IDistribution | None:
 
 
 def _requires(distribution: importlib_metadata.IDistribution) -> str | None:
+    from packaging.requirements import Requirement  # 20 ms, for cubes only
+
     ranges = []
     for text in distribution.requires or ():
         name = _REQUIREMENT_NAME.match(text)
