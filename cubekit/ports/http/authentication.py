@@ -1,0 +1,62 @@
+"""Who is calling: asked of the service's SECURITY cube."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from starlette.requests import Request
+
+from cubekit.authoring.context import ANONYMOUS, CallContext, Caller
+from cubekit.authoring.failures import Unauthenticated
+from cubekit.authoring.security import Authenticator, Credentials, Identity
+from cubekit.ground.colours import Colour
+from cubekit.runtime.service import Service
+
+__all__ = ["Authentication"]
+
+_CONTRACT = "cubekit.authenticator"
+
+
+class Authentication:
+    """Finds the caller of a request through the cube that provides ``cubekit.authenticator``.
+
+    If several do, each is asked in the order of the service file until one knows the caller.
+    """
+
+    def __init__(self, service: Service) -> None:
+        self._endpoints = [
+            provider.endpoints[Authenticator.authenticate.__name__]
+            for provider in service.providers(_CONTRACT)
+            if provider.instance.planned.descriptor.colour is Colour.SECURITY
+        ]
+
+    async def identified(self, request: Request, context: CallContext) -> CallContext:
+        """Return the context with its caller.
+
+        :raises Unauthenticated: if the credentials are not valid. Cookies alone are no claim: browsers send them along,
+            so with cookies that say nothing the caller stays unknown.
+        """
+        headers = request.headers
+        claims = headers.get("authorization"), headers.get("x-api-key")
+        if not self._endpoints or not (any(claims) or request.cookies):
+            return context
+        credentials = Credentials(authorization=claims[0], api_key=claims[1], cookies=request.cookies)
+        try:
+            return replace(context, caller=await self._ask(context, credentials))
+        except Unauthenticated:
+            if any(claims):
+                raise
+            return context
+
+    async def _ask(self, context: CallContext, credentials: Credentials) -> Caller:
+        refusal: Unauthenticated | None = None
+        for endpoint in self._endpoints:
+            try:
+                identity: Identity = await endpoint.call(context, {"credentials": credentials})
+            except Unauthenticated as error:
+                refusal = error
+            else:
+                return Caller(identity.principal, identity.scopes, identity.tenant)
+        if refusal is not None:
+            raise refusal
+        return ANONYMOUS

@@ -1,0 +1,147 @@
+"""Failures as RFC 9457 problem documents, exactly as the public contract has them."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from starlette.responses import Response
+
+from cubekit.authoring.failures import Failure, Invalid, NotFound
+from cubekit.composition.edge import InvalidInput, camel
+
+__all__ = [
+    "PROBLEM_JSON",
+    "BodyTooLarge",
+    "MethodNotAllowed",
+    "NotAcceptable",
+    "UnsupportedMediaType",
+    "no_such_path",
+    "problem",
+    "problem_headers",
+    "problem_response",
+    "problem_type",
+    "title",
+    "to_json",
+]
+
+PROBLEM_JSON = "application/problem+json"
+
+
+class BodyTooLarge(Invalid):
+    """The request's body is over the limit of ``[http] max_body``."""
+
+    status = 413
+    message = "The body is larger than {limit} bytes."
+    translations = {"ko": "본문이 {limit}바이트보다 큽니다."}
+
+
+class UnsupportedMediaType(Invalid):
+    """The request's body is not JSON."""
+
+    status = 415
+    message = 'The body must be application/json in UTF-8, not "{found}".'
+    translations = {"ko": '본문은 UTF-8로 된 application/json이어야 합니다. 받은 형식: "{found}"'}
+
+
+class NotAcceptable(Invalid):
+    """The client accepts no form in which the answer can be given."""
+
+    status = 406
+    message = "This operation answers with {offered}, which the Accept header does not admit."
+    translations = {"ko": "이 작업의 응답 형식은 {offered}이며, Accept 헤더가 이를 허용하지 않습니다."}
+
+
+class MethodNotAllowed(Invalid):
+    """The path exists, with other methods."""
+
+    status = 405
+    message = "This path answers to {allowed}, not to {method}."
+    translations = {"ko": "이 경로는 {method} 메서드를 지원하지 않습니다. 지원하는 메서드: {allowed}"}
+
+
+def no_such_path(path: str) -> NotFound:
+    """The failure of a request for a path that leads nowhere."""
+    return NotFound('There is nothing at "{path}"; /docs lists what there is.', path=path)
+
+
+def problem(failure: Failure, *, locale: str, instance: str, trace_id: str) -> dict[str, Any]:
+    """Return the problem document of a failure.
+
+    :param locale: language of ``detail``, as far as the failure is translated.
+    :param instance: path of the request.
+    """
+    detail = failure.localized(locale)
+    document: dict[str, Any] = {
+        "type": problem_type(type(failure)),
+        "title": title(type(failure)),
+        "status": failure.status,
+        "detail": detail,
+        "instance": instance,
+        "success": False,
+        "code": failure.code,
+        "retryable": failure.retryable,
+        "errors": _errors(failure, detail),
+        "traceId": trace_id,
+    }
+    if params := _params(failure):
+        document["params"] = params
+    return document
+
+
+def problem_type(kind: type[Failure]) -> str:
+    """The URI of a kind of failure."""
+    return f"urn:cubekit:error:{kind.slug()}"
+
+
+def title(kind: type[Failure]) -> str:
+    """The name of a kind of failure for people, the same at each occurrence."""
+    return kind.slug().replace("-", " ").capitalize()
+
+
+def problem_headers(failure: Failure) -> dict[str, str]:
+    """Return the headers that belong to a failure's status."""
+    if failure.status == HTTPStatus.UNAUTHORIZED:
+        return {"www-authenticate": "Bearer"}
+    if failure.status in {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}:
+        return {"retry-after": str(max(1, math.ceil(failure.retry_after or 1)))}
+    if failure.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        return {"connection": "close"}  # the rest of the body is not read
+    return {}
+
+
+def problem_response(
+    failure: Failure, *, locale: str, instance: str, trace_id: str, headers: Mapping[str, str] | None = None
+) -> Response:
+    """Return the answer to a request that failed."""
+    document = problem(failure, locale=locale, instance=instance, trace_id=trace_id)
+    return Response(
+        to_json(document),
+        failure.status,
+        media_type=PROBLEM_JSON,
+        headers={**problem_headers(failure), **(headers or {})},
+    )
+
+
+def to_json(document: object) -> bytes:
+    """Write a document of our own as compact JSON; what cannot be encoded, such as half a character, is replaced."""
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode("utf-8", "replace")
+
+
+def _errors(failure: Failure, detail: str) -> dict[str, list[str]]:
+    if isinstance(failure, InvalidInput):
+        return failure.errors
+    return {failure.field: [detail]} if failure.field else {}
+
+
+def _params(failure: Failure) -> dict[str, Any]:
+    if isinstance(failure, InvalidInput):
+        return {}  # its one parameter repeats `errors`
+    return {camel(name): value for name, value in failure.params.items() if _is_json(value)}
+
+
+def _is_json(value: object) -> bool:
+    return isinstance(value, str | int | None) or (isinstance(value, float) and math.isfinite(value))

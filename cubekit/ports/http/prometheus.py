@@ -1,0 +1,100 @@
+"""``/metrics``: what the runtime counts and what cubes measure, in the Prometheus text format."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterable, Iterator
+from itertools import accumulate
+
+from prometheus_client import CollectorRegistry, PlatformCollector, ProcessCollector
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+from prometheus_client.utils import floatToGoString
+from starlette.requests import Request
+from starlette.responses import Response
+
+from cubekit import __version__
+from cubekit.ports.http.cube_metrics import cube_metrics
+from cubekit.runtime.instances import State
+from cubekit.runtime.metrics import BUCKETS
+from cubekit.runtime.service import Service
+
+__all__ = ["Metrics"]
+
+
+class Metrics:
+    """Answers ``/metrics``."""
+
+    def __init__(self, service: Service) -> None:
+        self._registry = CollectorRegistry(auto_describe=False)
+        self._registry.register(_ServiceCollector(service))
+        ProcessCollector(registry=self._registry)
+        PlatformCollector(registry=self._registry)
+
+    async def answer(self, request: Request) -> Response:
+        """Collect everything and write it in the version of the format that the client asks for."""
+        encode, content_type = choose_encoder(request.headers.get("accept", ""))
+        return Response(encode(self._registry), headers={"content-type": content_type})
+
+
+class _ServiceCollector(Collector):
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    def describe(self) -> Iterable[Metric]:
+        return ()
+
+    def collect(self) -> Iterator[Metric]:
+        yield from self._operations()
+        yield from self._cubes()
+        yield from self._bus()
+        build = {"version": __version__, "python": platform.python_version(), "service": self._service.plan.name}
+        info = GaugeMetricFamily("cubekit_build_info", "What runs here; always 1", labels=list(build))
+        info.add_metric(list(build.values()), 1)
+        yield info
+        if (measured := self._service.telemetry.read()) is not None:
+            yield from cube_metrics(measured)
+
+    def _operations(self) -> Iterator[Metric]:
+        labels = ["instance", "operation"]
+        calls = CounterMetricFamily(
+            "cubekit_operation_calls", "Calls that ended, by outcome", labels=[*labels, "outcome"]
+        )
+        duration = HistogramMetricFamily(
+            "cubekit_operation_duration_seconds", "How long calls took; streams until their end", labels=labels
+        )
+        in_flight = GaugeMetricFamily("cubekit_operation_in_flight", "Calls under way", labels=labels)
+        hits = CounterMetricFamily("cubekit_operation_cache_hits", "Calls answered with a kept result", labels=labels)
+        bounds = [*map(floatToGoString, BUCKETS), "+Inf"]
+        for endpoint in self._service.endpoints.values():
+            names = [endpoint.instance.name, endpoint.operation.name]
+            metrics = endpoint.metrics
+            for outcome, count in metrics.outcomes.items():
+                calls.add_metric([*names, outcome], count)
+            counts = accumulate(metrics.duration.counts)
+            duration.add_metric(names, list(zip(bounds, counts, strict=True)), metrics.duration.sum)
+            in_flight.add_metric(names, metrics.in_flight)
+            hits.add_metric(names, metrics.cache_hits)
+        yield from (calls, duration, in_flight, hits)
+
+    def _cubes(self) -> Iterator[Metric]:
+        state = GaugeMetricFamily(
+            "cubekit_cube_state",
+            "1 for the state that a cube is in, 0 for the others",
+            labels=["instance", "cube", "colour", "state"],
+        )
+        restarts = CounterMetricFamily("cubekit_cube_restarts", "Restarts after a crash", labels=["instance"])
+        for instance in self._service.instances.values():
+            descriptor = instance.planned.descriptor
+            for one in State:
+                names = [instance.name, descriptor.name, descriptor.colour.value, one.value]
+                state.add_metric(names, float(instance.state is one))
+            restarts.add_metric([instance.name], instance.restarts)
+        yield from (state, restarts)
+
+    def _bus(self) -> Iterator[Metric]:
+        bus = self._service.bus
+        yield CounterMetricFamily("cubekit_events_published", "Events published", value=bus.published)
+        yield CounterMetricFamily("cubekit_events_dropped", "Events lost by slow listeners", value=bus.dropped)
