@@ -208,8 +208,8 @@ def main() -> None:
         print("\n".join(lines))  # noqa: T201 -- the tool's output
         return
     with warnings.catch_warnings():
-        # epv00 warns outside 1900-2100; the two edge years only bound the table, and --verify shows that they are as
-        # good. warnings.simplefilter("ignore", erfa.ErfaWarning)
+        # epv00 warns outside 1900-2100; the edge years only bound the table, and --verify shows that they are as good.
+        warnings.simplefilter("ignore", erfa.ErfaWarning)
         terms = solve(erfa_longitude, FIRST_YEAR, LAST_YEAR)
     write_table(unix_seconds(terms))
 

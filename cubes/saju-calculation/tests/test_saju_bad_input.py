@@ -1,0 +1,76 @@
+"""Births that never were: each error names the field to blame."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+CASES = [
+    ((1900, 2, 29, 12), {}, "NoSuchDate", "birthDate", "no date 1900-02-29"),
+    ((1990, 13, 1, 12), {}, "NoSuchDate", "birthDate", "1990-13-01"),
+    ((1990, 4, 31, 12), {}, "NoSuchDate", "birthDate", "1990-04-31"),
+    ((1990, 4, 0, 12), {}, "NoSuchDate", "birthDate", "1990-04-00"),
+    ((1899, 12, 31, 12), {}, "DateOutOfRange", "birthDate", "1900-01-01 to 2100-12-31"),
+    ((2101, 1, 1, 12), {}, "DateOutOfRange", "birthDate", "1900-01-01 to 2100-12-31"),
+    ((999_999, 1, 1, 12), {}, "DateOutOfRange", "birthDate", "999999-01-01"),
+    ((1390, 1, 1, 12), {"lunar": True}, "LunarDateOutOfRange", "birthDate", "1391 to 2100"),
+    ((999_999, 1, 1, 12), {"lunar": True}, "LunarDateOutOfRange", "birthDate", "1391 to 2100"),
+    ((1500, 1, 1, 12), {"lunar": True}, "DateOutOfRange", "birthDate", "1900-01-01 to 2100-12-31"),
+    ((1990, 13, 1, 12), {"lunar": True}, "NoSuchDate", "birthDate", "1990-13-01"),
+    ((1990, 1, 31, 12), {"lunar": True}, "NoSuchDate", "birthDate", "1990-01-31"),
+    ((1990, 1, 30, 12), {"lunar": True}, "NoSuchLunarDay", "birthDate", "has 29 days"),
+    ((1990, 4, 1, 12), {"lunar": True, "leap_month": True}, "NoSuchLeapMonth", "isLeapMonth", "no leap month 4"),
+    ((2012, 4, 1, 12), {"lunar": True, "leap_month": True}, "NoSuchLeapMonth", "isLeapMonth", "no leap month 4"),
+    ((1990, 5, 1, 12), {"leap_month": True}, "LeapMonthOfSolarDate", "isLeapMonth", "Only a lunar date"),
+    ((1988, 5, 8, 2, 30), {}, "NoSuchTime", "birthTime", "Asia/Seoul never showed 02:30 on 1988-05-08"),
+    ((1961, 8, 10, 0, 15), {}, "NoSuchTime", "birthTime", "00:15"),
+    ((1990, 5, 15, 24, 0), {}, "NoSuchTime", "birthTime", "24:00"),
+    ((1990, 5, 15, 12, 60), {}, "NoSuchTime", "birthTime", "12:60"),
+]
+
+
+@pytest.mark.parametrize(("moment", "more", "error", "field", "text"), CASES)
+def test_refused(
+    library: Any, moment: tuple[int, ...], more: dict[str, Any], error: str, field: str, text: str
+) -> None:
+    with pytest.raises(getattr(library, error)) as caught:
+        library.calculate(library.Birth(*moment, male=True, **more))
+    assert caught.value.field == field
+    assert text in str(caught.value)
+    assert all(str(value) in str(caught.value) for value in caught.value.params.values())
+
+
+def test_gap_in_another_zone(library: Any) -> None:
+    birth = library.Birth(2021, 3, 14, 2, 30, male=True, location=library.Location(-74.0, "America/New_York"))
+    with pytest.raises(library.NoSuchTime, match="America/New_York never showed 02:30 on 2021-03-14"):
+        library.calculate(birth)
+
+
+@pytest.mark.parametrize(
+    "zone", ["Asia/Soul", "asia/seoul", "", "../etc/passwd", "/etc/localtime", "right/Asia/Seoul", "KST", "Asia"]
+)
+def test_unknown_zone(library: Any, zone: str) -> None:
+    with pytest.raises(library.UnknownTimezone) as caught:
+        library.calculate(library.Birth(1990, 5, 15, 12, male=True, location=library.Location(127.0, zone)))
+    assert caught.value.field == "location.timezone"
+
+
+@pytest.mark.parametrize("longitude", [-180.1, 181.0, float("nan"), float("inf")])
+def test_longitude_out_of_range(library: Any, longitude: float) -> None:
+    with pytest.raises(ValueError, match="longitude must be within -180 and 180"):
+        library.Location(longitude)
+
+
+@pytest.mark.parametrize(
+    ("moment", "error"),
+    [
+        ((1899, 12, 31, 12, 0), "DateOutOfRange"),
+        ((1900, 2, 29, 12, 0), "NoSuchDate"),
+        ((1990, 1, 1, 24, 0), "NoSuchTime"),
+        ((1988, 5, 8, 2, 30), "NoSuchTime"),
+    ],
+)
+def test_fast_path_refuses_the_same(library: Any, moment: tuple[int, ...], error: str) -> None:
+    with pytest.raises(getattr(library, error)):
+        library.korean_pillars(*moment)
