@@ -15,6 +15,7 @@ from cubekit.composition.plugins import Plugins, load_plugins
 from cubekit.composition.service_file import CubeSection, GroupSection, ServiceFile
 from cubekit.composition.wiring import Candidate, bind, start_order
 from cubekit.discovery import Catalogue, RegistryEntry, load_registry, scan
+from cubekit.discovery.cubes import normalised
 from cubekit.ground.colours import Colour
 from cubekit.ground.diagnostics import CubekitError, Diagnostic, Place
 from cubekit.ground.versions import admits, split_use
@@ -127,8 +128,10 @@ class _Composer:
         cube, admitted = split_use(section.use)
         place = self.document.place("cubes", name, "use")
         info = self.catalogue.get(cube)
-        if cube in self.catalogue.conflicts:
-            self.problems += [d for d in self.catalogue.diagnostics if d.code == "CK203" and f'"{cube}"' in d.message]
+        if normalised(cube) in self.catalogue.conflicts:
+            self.problems += [
+                d for d in self.catalogue.diagnostics if d.code == "CK203" and f'"{normalised(cube)}"' in d.message
+            ]
             return None
         if info is None:
             self._leave_out_or_fail(name, section, None, [self._unknown(name, cube, place)])

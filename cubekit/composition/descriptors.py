@@ -204,6 +204,12 @@ def _requirements(info: CubeInfo, cube: type[Cube[Any]], problems: list[Diagnost
         contract = contract_of(kind)
         if contract is None:
             continue
+        if hasattr(Cube, attribute):
+            message = (
+                f"attribute {attribute} requires contract {contract.name}, and every cube has a member of that name"
+            )
+            problems.append(_wrong(info, message, fix=f"rename the attribute {attribute}"))
+            continue
         text = next((extra for extra in extras if isinstance(extra, str)), None)
         if text is None:
             fix = f'{attribute}: Annotated[{kind.__name__}, ">={contract.version}"]'

@@ -160,8 +160,8 @@ def _with_molecules(
         if not isinstance(name, str):
             continue  # a wrong type here is reported by the model, with its place
         place = file.place("service", "include", index)
-        path = (file.path.parent / name).resolve()
-        if path in (*including, file.path.resolve()):
+        path = Path(os.path.normpath(file.path.parent / name))
+        if path in (*including, Path(os.path.normpath(file.path))):
             problems.append(Diagnostic("CK105", f'molecule "{name}" includes itself', place, fix=f'remove "{name}"'))
             continue
         try:
@@ -171,7 +171,7 @@ def _with_molecules(
                 message = f'molecule "{name}" cannot be included: {cause.message}'
                 problems.append(Diagnostic("CK105", message, place, found=str(cause.place or path), fix=cause.fix))
             continue
-        _merge(data, places, *_with_molecules(molecule, (*including, file.path.resolve()), problems))
+        _merge(data, places, *_with_molecules(molecule, (*including, Path(os.path.normpath(file.path))), problems))
     # The list of molecules is the including file's own; a molecule's is done with.
     data.get("service", {}).pop("include", None)
     lines = {keys: Place(str(file.path), line) for keys, line in file.lines.items()}

@@ -6,7 +6,7 @@ __all__ = ["TITLES"]
 
 TITLES: dict[str, str] = {
     # 1xx: the service file
-    "CK101": "service file not found",
+    "CK101": "file cannot be read",
     "CK102": "not valid TOML",
     "CK103": "unknown key",
     "CK104": "wrong value",

@@ -82,6 +82,7 @@ class Endpoint:
         """
         with _Accounting(self) as accounting:
             context = self._narrowed(context)
+            accounting.note(context)
             self._admit(context)
             if self.cache is None:
                 return await self._within_deadline(context, arguments)
@@ -89,7 +90,6 @@ class Endpoint:
             if (hit := self.cache.get(key)) is not None:
                 self.metrics.cache_hits += 1
                 return hit.value
-            accounting.note(context)
             value = await self._within_deadline(context, arguments)
             self.cache.put(key, value)
             return value
@@ -145,6 +145,8 @@ class Endpoint:
             if context.caller.principal is None:
                 raise Unauthenticated()
             raise PermissionDenied('This needs the scope "{scope}".', scope=scope)
+        if context.deadline is not None and context.deadline <= anyio.current_time():
+            raise DeadlineExceeded()
         if self._rate is not None:
             self._rate.admit(context)
         if self._queue is not None and self.instance.in_flight > self._queue:

@@ -126,8 +126,9 @@ class Supervisor:
         """Note a crash and wait for the next try; False if there will be none."""
         planned = self.instance.planned
         self._log.error("%s: %s", "crashed" if self._ran else "could not start", _sentence(cause), exc_info=cause)
-        self.instance.problem = self._problem(cause)
-        if not self._ran or self._too_often():
+        exhausted = self._ran and self._too_often()
+        self.instance.problem = self._problem(cause, exhausted)
+        if not self._ran or exhausted:
             self.instance.enter(State.DEGRADED if planned.optional else State.FAILED, _sentence(cause))
             if not planned.optional:
                 self._give_up(self.instance.problem)
@@ -147,7 +148,7 @@ class Supervisor:
             self._crashes.popleft()
         return len(self._crashes) > self._group.max
 
-    def _problem(self, cause: Exception | SystemExit) -> Diagnostic:
+    def _problem(self, cause: Exception | SystemExit, exhausted: bool) -> Diagnostic:
         planned = self.instance.planned
         name = f'cube "{planned.name}" ({planned.descriptor.info.distribution} {planned.descriptor.info.version})'
         if isinstance(cause, TimedOut):
@@ -158,7 +159,7 @@ class Supervisor:
                 found=f"it stands at\n{cause.stack}" if cause.stack else None,
                 fix=f'make it faster, or [cubes.{planned.name}] start_timeout = "{2 * planned.start_timeout:g}s"',
             )
-        if self._ran and len(self._crashes) > self._group.max:
+        if exhausted:
             allowed = f"{self._group.max} restarts within {self._group.within:g} s"
             return Diagnostic("CK404", f"{name} crashed too often", planned.place, allowed, _sentence(cause))
         message = f"{name} {'crashed' if self._ran else 'could not start'}: {_sentence(cause)}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 from cubekit.authoring.contracts import contract_of, is_stream
@@ -48,8 +48,14 @@ def _like(promised: Callable[..., Any], answer: Callable[..., Any]) -> Callable[
 
     @functools.wraps(promised)
     async def stream(self: object, *arguments: Any, **keywords: Any) -> Any:
-        async for item in answer(self, *arguments, **keywords):
-            yield item
+        items = answer(self, *arguments, **keywords)
+        try:
+            async for item in items:
+                yield item
+        finally:
+            # A stream that is left early is closed, so that the test's own `finally` runs.
+            if isinstance(items, AsyncGenerator):
+                await items.aclose()
 
     @functools.wraps(promised)
     async def call(self: object, *arguments: Any, **keywords: Any) -> Any:

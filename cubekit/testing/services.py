@@ -35,7 +35,11 @@ class Part:
     settings: Mapping[str, Any] = field(default_factory=dict)
 
 
-def compose_parts(parts: Mapping[str, type[Cube[Any]] | Part], **sections: Mapping[str, Any]) -> Plan:
+Parts = Mapping[str, type[Cube[Any]]] | Mapping[str, Part] | Mapping[str, type[Cube[Any]] | Part]
+"""For each instance its class, or a `Part`."""
+
+
+def compose_parts(parts: Parts, **sections: Mapping[str, Any]) -> Plan:
     """Compose cube classes as if they were installed and named in a service file.
 
     :param parts: for each instance its class, or a `Part`.
@@ -55,7 +59,7 @@ def compose_parts(parts: Mapping[str, type[Cube[Any]] | Part], **sections: Mappi
 
 @asynccontextmanager
 async def running(
-    source: Mapping[str, type[Cube[Any]] | Part] | Path | str | Plan,
+    source: Parts | Path | str | Plan,
     *settings: str,
     clock: Clock | None = None,
     **sections: Mapping[str, Any],
