@@ -1,8 +1,9 @@
 """Build hook: compiles the modules named in ``pyproject.toml`` with mypyc.
 
 ``CUBEKIT_MYPYC`` decides: ``auto`` (default) compiles and falls back to pure Python with a warning, ``require`` fails
-instead of falling back, ``off`` builds pure Python. Whatever it says, extension modules of an earlier build are
-removed from the source tree first: a stale one would silently run old code.
+instead of falling back, ``off`` does not compile. Whatever it says, an editable installation first removes from the
+source tree what an earlier one compiled for this interpreter: a stale extension module would silently run old code.
+Wheels never take extension modules from the source tree.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -36,7 +38,8 @@ class MypycHook(BuildHookInterface[Any]):
         if mode not in MODES:
             raise SystemExit(f"CUBEKIT_MYPYC must be one of {', '.join(MODES)}, not {mode!r}")
         self._work = tempfile.TemporaryDirectory(prefix="mypyc-")
-        self._remove_stale()
+        if version == "editable":
+            self._remove_stale()
         if mode == "off":
             return
         libraries = self._compile(required=mode == "require")
@@ -59,9 +62,8 @@ class MypycHook(BuildHookInterface[Any]):
         return Path(self.root, "src")
 
     def _remove_stale(self) -> None:
-        for path in self._source.rglob("*"):
-            if path.suffix in EXTENSIONS:
-                path.unlink()
+        for path in self._source.rglob(f"*{sysconfig.get_config_var('EXT_SUFFIX')}"):
+            path.unlink()
 
     def _compile(self, *, required: bool) -> dict[Path, Path]:
         """Return where each library belongs, relative to ``src``, and where it is; nothing if compiling failed."""
