@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -81,23 +81,37 @@ def parse(document: Document) -> tuple[ServiceFile | None, list[Diagnostic]]:
     """
     data = _copy(document.data)
     problems: list[Diagnostic] = []
+    taken_out: set[Keys] = set()
     while True:
         try:
             return ServiceFile.model_validate(data), problems
         except ValidationError as error:
-            problems += validation_diagnostics(error, document, (), ServiceFile)
-            removed = [_remove(data, item["loc"]) for item in error.errors(include_url=False)]
+            problems += validation_diagnostics(error, document, (), ServiceFile, known=taken_out)
+            places = [item["loc"] for item in error.errors(include_url=False)]
+            removed = [_remove(data, place) for place in places]
+            taken_out.update(places)
             if not any(removed) or len(problems) > _MOST_PROBLEMS:
                 return None, problems
 
 
 def validation_diagnostics(
-    error: ValidationError, document: Document, prefix: Keys, model: type[BaseModel], *, show_values: bool = True
+    error: ValidationError,
+    document: Document,
+    prefix: Keys,
+    model: type[BaseModel],
+    *,
+    show_values: bool = True,
+    known: Collection[Keys] = (),
 ) -> list[Diagnostic]:
-    """Turn pydantic's errors into diagnostics with places and, for a mistyped key, the key that was meant."""
+    """Turn pydantic's errors into diagnostics with places and, for a mistyped key, the key that was meant.
+
+    :param show_values: False if a value may be a secret.
+    :param known: locations whose error has been reported already.
+    """
     return [
         _diagnostic(item, document, prefix, model, show_values)
         for item in error.errors(include_url=False, include_context=False)
+        if item["loc"] not in known
     ]
 
 

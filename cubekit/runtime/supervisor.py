@@ -83,7 +83,7 @@ class Supervisor:
                 if not isinstance(cause, Exception | SystemExit):
                     raise
                 if self._stop.is_set():
-                    self._log.error("failed while stopping: %s", _sentence(cause), exc_info=cause)
+                    self._note_failed_stop(cause)
                     break
                 if not await self._recover(cause):
                     return
@@ -121,6 +121,17 @@ class Supervisor:
             await self.instance.drained()
         if limit.cancelled_caught:
             self._log.warning("stops with %d calls still under way", self.instance.in_flight)
+
+    def _note_failed_stop(self, cause: Exception | SystemExit) -> None:
+        """The cube is gone one way or the other, and the others still have to stop: say it, and go on."""
+        planned = self.instance.planned
+        if isinstance(cause, TimedOut):
+            message = f'cube "{planned.name}" did not stop in time: {cause}'
+            fix = f'[cubes.{planned.name}] stop_timeout = "{2 * planned.stop_timeout:g}s"'
+            found = f"it stood at\n{cause.stack}" if cause.stack else None
+            self._log.error("%s", Diagnostic("CK403", message, planned.place, found=found, fix=fix))
+        else:
+            self._log.error("failed while stopping: %s", _sentence(cause), exc_info=cause)
 
     async def _recover(self, cause: Exception | SystemExit) -> bool:
         """Note a crash and wait for the next try; False if there will be none."""
