@@ -210,8 +210,11 @@ class _Composer:
         return {contract: entry.name for entry in self._registry() for contract in entry.contracts}
 
     def _registry(self) -> tuple[RegistryEntry, ...]:
-        path = self.document.path.parent / "registry.toml"
-        return load_registry(path) if path.exists() else ()
+        """The nearest catalogue at or above the service file, for suggestions."""
+        for directory in self.document.path.absolute().parents:
+            if (path := directory / "registry.toml").exists():
+                return load_registry(path)
+        return ()
 
     def _ready(self, candidates: Mapping[str, Candidate]) -> frozenset[str]:
         named = self.service.health.readyz.include

@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator
 import anyio
 import pytest
 from anyio.abc import SocketStream
-from http_serving import PARTS, Served, read_all, read_until, serving
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -17,6 +16,8 @@ from cubekit import CubekitError
 from cubekit.ports.http import HttpServer
 from cubekit.runtime.service import Service
 from cubekit.testing import compose_parts, http_client, running
+
+from .http_serving import PARTS, Served, read_all, read_until, serving
 
 pytestmark = pytest.mark.anyio
 
@@ -118,16 +119,15 @@ async def test_a_client_that_does_not_read_stops_the_stream_and_its_leaving_clos
 
 
 async def test_stop_lets_a_call_finish() -> None:
-    async with serving() as served:
-        async with await served.post_raw("drip") as stream:
-            await read_until(stream, b"event: item")
-            served.server.stop()
-            with pytest.raises(OSError):  # noqa: PT011 - whatever the system says to a closed port
-                while True:
-                    async with await served.connect():
-                        await anyio.wait_all_tasks_blocked()
-            served.saju.go_on.set()
-            assert (await read_all(stream)).endswith(b"event: end\ndata: {}\n\n\r\n0\r\n\r\n")
+    async with serving() as served, await served.post_raw("drip") as stream:
+        await read_until(stream, b"event: item")
+        served.server.stop()
+        with pytest.raises(OSError):  # noqa: PT011 - whatever the system says to a closed port
+            while True:
+                async with await served.connect():
+                    await anyio.wait_all_tasks_blocked()
+        served.saju.go_on.set()
+        assert (await read_all(stream)).endswith(b"event: end\ndata: {}\n\n\r\n0\r\n\r\n")
 
 
 @pytest.mark.parametrize("force", [False, True])

@@ -7,8 +7,12 @@ import logging
 from collections.abc import AsyncIterator
 from typing import Any
 
+import anyio
 import pytest
-from http_serving import Served, serving
+
+from cubekit.testing import Part, hanging
+
+from .http_serving import PARTS, Saju, Served, serving
 
 pytestmark = pytest.mark.anyio
 
@@ -253,12 +257,8 @@ async def test_a_timeout_that_is_no_number_of_seconds_is_400(served: Served, tim
 
 
 async def test_a_queue_that_is_full_refuses_at_once() -> None:
-    from http_serving import Part, Saju
-    from cubekit.testing import hanging
-
-    async with serving({"saju": Part(Saju, settings={"limits": {"queue": 1}})}) as served:
-        import anyio
-
+    parts = {**PARTS, "saju": Part(Saju, settings={"limits": {"queue": 1}})}
+    async with serving(parts) as served:
         with hanging(served.service, "saju.nothing") as reached:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(served.call, "nothing")
