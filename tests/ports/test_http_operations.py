@@ -250,9 +250,9 @@ async def test_the_timeout_header_shortens_the_deadline(served: Served) -> None:
     await served.saju.cleaned.wait()
 
 
-@pytest.mark.parametrize("timeout", ["soon", "0", "-1", "nan", "inf", ""])
-async def test_a_timeout_that_is_no_number_of_seconds_is_400(served: Served, timeout: str) -> None:
-    response = await served.call("nothing", x_request_timeout=timeout)
+@pytest.mark.parametrize("seconds", ["soon", "0", "-1", "nan", "inf", ""])
+async def test_a_timeout_that_is_no_number_of_seconds_is_400(served: Served, seconds: str) -> None:
+    response = await served.call("nothing", x_request_timeout=seconds)
     assert problem(response, 400, "VALIDATION")["errors"].keys() == {"X-Request-Timeout"}
 
 

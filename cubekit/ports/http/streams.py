@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 import anyio
+from anyio.lowlevel import checkpoint
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -116,6 +117,8 @@ class StreamResponse(Response):
     async def _send(self, send: Send, frame: bytes) -> None:
         await send({"type": "http.response.body", "body": frame, "more_body": True})
         self._sent_at = anyio.current_time()
+        # An operation that never waits would keep everybody else from running, and the news that its client has left.
+        await checkpoint()
 
     async def _keep_alive(self, send: Send, frame: bytes) -> None:
         while True:
