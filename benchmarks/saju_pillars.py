@@ -112,10 +112,10 @@ def _row(name: str, value: float, unit: str, target: float | None = None) -> dic
 
 def main() -> None:
     """Print the rows."""
-    print(f"Python {platform.python_version()}, cubekit_saju {cubekit_saju.__version__}")  # noqa: T201 -- the output
+    print(f"Python {platform.python_version()}, cubekit_saju {cubekit_saju.__version__}")
     for row in run():
         verdict = "" if row["target"] is None else f"  (target >= {row['target']:,}: {'ok' if row['ok'] else 'MISSED'})"
-        print(f"{row['name']:<62} {row['value']:>12,.3f} {row['unit']}{verdict}")  # noqa: T201 -- the output
+        print(f"{row['name']:<62} {row['value']:>12,.3f} {row['unit']}{verdict}")
 
 
 if __name__ == "__main__":
