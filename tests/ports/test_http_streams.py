@@ -120,6 +120,6 @@ async def test_silence_is_filled_with_comments(served: Served, monkeypatch: pyte
         assert (await read_all(stream)).endswith(b"event: end\ndata: {}\n\n\r\n0\r\n\r\n")
 
 
-async def test_a_stream_knows_its_way_in(served: Served) -> None:
+async def test_a_stream_checks_credentials_too(served: Served) -> None:
     response = await served.call("drip", {}, authorization="Bearer nobody")
     assert response.status_code == 401
