@@ -10,6 +10,7 @@ from typing import Any
 
 import anyio
 from anyio.abc import SocketStream
+from blockbuster import blockbuster_ctx
 from httpx2 import AsyncClient, Response
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -255,7 +256,7 @@ class Served:
 
 @asynccontextmanager
 async def serving(parts: Mapping[str, Part] = PARTS, **sections: Mapping[str, Any]) -> AsyncIterator[Served]:
-    """Serve cubes on a port of the system's choice, within a time limit."""
+    """Serve cubes on a port of the system's choice, within a time limit; a call that blocks the loop is an error."""
     http = {"port": 0, "max_body": 2000, **sections.pop("http", {})}
     service = Service(compose_parts(parts, http=http, **sections))
     server = HttpServer(service)
@@ -264,7 +265,8 @@ async def serving(parts: Mapping[str, Part] = PARTS, **sections: Mapping[str, An
         async with service.running(), anyio.create_task_group() as tasks:
             await tasks.start(server.run)
             async with AsyncClient(base_url=server.url) as client:
-                yield Served(service, server, client, int(server.url.rpartition(":")[2]))
+                with blockbuster_ctx("cubekit.ports"):
+                    yield Served(service, server, client, int(server.url.rpartition(":")[2]))
             server.force()
 
 

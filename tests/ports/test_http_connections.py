@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import os
 import socket
 from collections.abc import AsyncIterator
 
 import anyio
+import anyio.to_thread
 import pytest
 from anyio.abc import SocketStream
 from hypothesis import HealthCheck, given, settings
@@ -156,9 +158,10 @@ def outcomes_begun(served: Served, operation: str) -> int:
 async def test_a_port_in_use_is_said_before_anything_starts(served: Served) -> None:
     second = HttpServer(Service(compose_parts(PARTS, http={"port": served.port})))
     with pytest.raises(CubekitError, match=f"127.0.0.1:{served.port} is in use") as caught:
-        second.bind()
+        await anyio.to_thread.run_sync(second.bind)
     (diagnostic,) = caught.value.diagnostics
     assert diagnostic.code == "CK405"
+    assert diagnostic.found is None or f"process {os.getpid()} " in diagnostic.found
     assert diagnostic.fix is not None
     assert "--set http.port=" in diagnostic.fix
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from importlib.resources import files
 
+import anyio.to_thread
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
@@ -33,12 +34,11 @@ class Documentation:
 
     async def page(self, request: Request) -> Response:
         """The API document for people."""
-        return HTMLResponse(self._html, headers={"content-security-policy": _POLICY})
+        return HTMLResponse(await self._html(), headers={"content-security-policy": _POLICY})
 
     @cached_property
     def _document(self) -> bytes:
         return to_json(openapi_document(self._service.plan))
 
-    @cached_property
-    def _html(self) -> bytes:
-        return files(__package__).joinpath("docs.html").read_bytes()
+    async def _html(self) -> bytes:
+        return await anyio.to_thread.run_sync(files(__package__).joinpath("docs.html").read_bytes)

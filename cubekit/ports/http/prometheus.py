@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
 
+import anyio.to_thread
 from prometheus_client import CollectorRegistry, PlatformCollector, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.exposition import choose_encoder
@@ -28,23 +29,31 @@ class Metrics:
     """Answers ``/metrics``."""
 
     def __init__(self, service: Service) -> None:
-        self._registry = CollectorRegistry(auto_describe=False)
-        self._registry.register(_ServiceCollector(service))
-        ProcessCollector(registry=self._registry)
-        PlatformCollector(registry=self._registry)
+        self._service = _ServiceCollector(service)
+        self._process = ProcessCollector(registry=None)
+        self._platform = PlatformCollector(registry=None)
 
     async def answer(self, request: Request) -> Response:
         """Collect everything and write it in the version of the format that the client asks for."""
+        # Of the process, files of the system tell; the service's counters change only between the loop's steps.
+        process = await anyio.to_thread.run_sync(lambda: [*self._process.collect(), *self._platform.collect()])
+        registry = CollectorRegistry(auto_describe=False)
+        registry.register(_Collected([*self._service.collect(), *process]))
         encode, content_type = choose_encoder(request.headers.get("accept", ""))
-        return Response(encode(self._registry), headers={"content-type": content_type})
+        return Response(encode(registry), headers={"content-type": content_type})
 
 
-class _ServiceCollector(Collector):
+class _Collected(Collector):
+    def __init__(self, metrics: Sequence[Metric]) -> None:
+        self._metrics = metrics
+
+    def collect(self) -> Iterable[Metric]:
+        return self._metrics
+
+
+class _ServiceCollector:
     def __init__(self, service: Service) -> None:
         self._service = service
-
-    def describe(self) -> Iterable[Metric]:
-        return ()
 
     def collect(self) -> Iterator[Metric]:
         yield from self._operations()
