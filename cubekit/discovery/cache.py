@@ -22,7 +22,7 @@ from cubekit.discovery.cubes import Catalogue, CubeInfo, ExtensionInfo
 from cubekit.ground.colours import Colour
 from cubekit.ground.diagnostics import Diagnostic, Place
 
-__all__ = ["Snapshot"]
+__all__ = ["Snapshot", "cache_directory"]
 
 _FORMAT = 1
 # A change within the same tick of a file system's clock leaves no trace in its times. The coarsest ticks are 2 s (FAT).
@@ -69,7 +69,7 @@ class Snapshot:
 
     def _file(self) -> Path:
         """Each environment has a file of its own. Two with the same checksum would merely displace each other."""
-        return _directory() / f"catalogue-{zlib.crc32(repr(self.environment).encode()):08x}.json"
+        return cache_directory() / f"catalogue-{zlib.crc32(repr(self.environment).encode()):08x}.json"
 
 
 def _absolute(entry: str) -> str:
@@ -86,7 +86,11 @@ def _changed(path: str) -> int | None:
         return None
 
 
-def _directory() -> Path:
+def cache_directory() -> Path:
+    """Where cubekit keeps what it can find out again.
+
+    :raises OSError: if there is no such place.
+    """
     if configured := os.environ.get("CUBEKIT_CACHE_DIR"):
         return Path(configured).absolute()
     from platformdirs import user_cache_path  # 6 ms

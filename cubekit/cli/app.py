@@ -1,0 +1,99 @@
+"""The verbs, and what becomes of their errors."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from typing import Annotated
+
+import typer
+
+from cubekit.cli import calls, compositions, doctoring, installed, measuring, scaffolds, serving, shells
+from cubekit.cli.console import console
+from cubekit.cli.options import Json, Verbose
+from cubekit.discovery import scan
+from cubekit.discovery.cubes import ExtensionInfo
+from cubekit.ground.diagnostics import CubekitError
+
+__all__ = ["make_app", "run"]
+
+OK, FAILED, USAGE, NOT_FOUND, INVALID, UNTRUSTED, UNREACHABLE = range(7)
+"""Exit codes of the public contract."""
+
+_EXIT_CODES = {"CK101": NOT_FOUND, "CK501": NOT_FOUND, "CK502": UNREACHABLE, "CK503": FAILED, "CK504": USAGE}
+
+
+def run() -> int:
+    """Run the command that ``sys.argv`` names; return its exit status."""
+    try:
+        make_app(safe="--safe-mode" in sys.argv)(prog_name="cubekit")
+    except CubekitError as error:
+        console.diagnostics(error.diagnostics)
+        if console.verbose and error.__cause__:
+            traceback.print_exception(error.__cause__)
+        return exit_code(error)
+    except KeyboardInterrupt:
+        return FAILED
+    return OK
+
+
+def exit_code(error: CubekitError) -> int:
+    """The status for an error: that of its first diagnostic's code."""
+    code = next((found.code for found in error.diagnostics if found.severity == "error"), error.diagnostics[0].code)
+    return _EXIT_CODES.get(code, FAILED if code.startswith("CK4") else INVALID)
+
+
+def make_app(*, safe: bool = False) -> typer.Typer:
+    """Return the command line.
+
+    :param safe: leave out commands of plugins.
+    """
+    app = typer.Typer(
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        no_args_is_help=True,
+        help="Services composed of self-contained plugins, cubes.",
+    )
+    app.callback()(_root)
+    for module in (installed, scaffolds, compositions, serving, calls, doctoring, measuring, shells):
+        module.register(app)
+    if not safe:
+        known = {command.name for command in app.registered_commands} | {group.name for group in app.registered_groups}
+        for extension in scan().commands:
+            if extension.name not in known:
+                _add_extension(app, extension)
+    return app
+
+
+def _version(value: bool) -> None:
+    if value:
+        from cubekit import __version__
+
+        console.data(f"cubekit {__version__}", {"version": __version__})
+        raise typer.Exit
+
+
+def _root(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show it.")] = False,
+    safe_mode: Annotated[bool, typer.Option("--safe-mode", help="Import no plugin at all.")] = False,
+    json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    pass
+
+
+def _add_extension(app: typer.Typer, extension: ExtensionInfo) -> None:
+    """A command of a plugin: a function that takes the arguments as a list and returns an exit status, or None."""
+
+    @app.command(
+        extension.name,
+        help=f"(from {extension.distribution} {extension.version})",
+        add_help_option=False,
+        context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    )
+    def command(context: typer.Context) -> None:
+        function = extension.load()
+        if not callable(function):
+            raise TypeError(f"{extension.target} is no function")
+        raise typer.Exit(function(list(context.args)) or OK)

@@ -1,0 +1,114 @@
+"""``call``: one operation, of a service in this process or of a running one."""
+
+from __future__ import annotations
+
+import json as jsonlib
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cubekit.cli.console import console
+from cubekit.cli.options import Json, Settings
+from cubekit.ground.diagnostics import CubekitError, Diagnostic
+
+if TYPE_CHECKING:
+    from cubekit.cli.calling import Answer
+
+__all__ = ["register"]
+
+_OPERATION = re.compile(r"[a-z][a-z0-9-]*\.[A-Za-z_]\w*")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    settings = {"allow_extra_args": True, "ignore_unknown_options": True}
+    app.command("call", context_settings=settings)(call)
+
+
+def call(
+    context: typer.Context,
+    words: Annotated[list[str], typer.Argument(metavar="[SERVICE] OPERATION [JSON|@FILE|-] [--FIELD VALUE]…")],
+    url: Annotated[str | None, typer.Option("--url", help="Call a running service; SERVICE may be left out.")] = None,
+    stream: Annotated[bool, typer.Option("--stream", help="Print each item of a stream as it arrives.")] = False,
+    settings: Settings = None,
+    json: Json = False,
+) -> None:
+    """Call one operation: cubekit call . saju.calculate --birth-date 1990-05-15 --gender male."""
+    words = [*words, *context.args]
+    if not words:
+        raise _unusable("no operation is named", "cubekit call SERVICE saju.calculate '{…}'")
+    service = Path(words.pop(0)) if not (url and _OPERATION.fullmatch(words[0])) else Path()
+    if not words or not _OPERATION.fullmatch(words[0]):
+        raise _unusable("no operation is named after the service", "cubekit call SERVICE saju.calculate '{…}'")
+    operation, rest = words[0], words[1:]
+    text = _document(rest.pop(0)) if rest and not rest[0].startswith("--") else None
+    fields = _fields(rest)
+
+    from cubekit.cli.calling import call_in_process, call_over_http
+
+    if url:
+        answer = call_over_http(url, operation, text, fields)
+    else:
+        answer = call_in_process(service, settings, operation, text, fields)
+    _show(answer, stream)
+
+
+def _document(word: str) -> str:
+    if word == "-":
+        return sys.stdin.read()
+    if not word.startswith("@"):
+        return word
+    try:
+        return Path(word[1:]).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise CubekitError(Diagnostic("CK101", f"{word[1:]} cannot be read: {error}")) from error
+
+
+def _fields(words: list[str]) -> dict[str, str]:
+    """``--birth-date 1990-05-15 --options.clock=lmt --is-lunar`` → texts by dotted JSON name."""
+    fields: dict[str, str] = {}
+    words = [*words]
+    while words:
+        word = words.pop(0)
+        if not word.startswith("--"):
+            raise _unusable(f"{word!r} stands alone", "write fields as --name value")
+        name, equals, value = word[2:].partition("=")
+        if not equals:
+            value = words.pop(0) if words and not words[0].startswith("--") else "true"
+        key = ".".join(re.sub(r"-([a-z0-9])", lambda match: match[1].upper(), part) for part in name.split("."))
+        fields[key] = value
+    return fields
+
+
+def _unusable(message: str, fix: str) -> CubekitError:
+    return CubekitError(Diagnostic("CK504", message, fix=fix))
+
+
+def _show(answer: Answer, stream: bool) -> None:
+    """Print what came; fail if it was a failure."""
+    if answer.items is not None:
+        collected: list[Any] = []
+        for item in answer.items:
+            if stream:
+                print(jsonlib.dumps({"item": item}, ensure_ascii=False), flush=True)  # noqa: T201 - NDJSON on stdout
+            else:
+                collected.append(item)
+        if not stream and answer.problem is None:
+            answer.data = collected
+    if answer.problem is not None:
+        _show_problem(answer.problem)
+        raise typer.Exit(1)
+    if answer.items is None or not stream:
+        console.data(jsonlib.dumps(answer.data, ensure_ascii=False, indent=2), {"data": answer.data})
+
+
+def _show_problem(problem: dict[str, Any]) -> None:
+    if console.as_json:
+        console.event({"error": problem})
+        return
+    lines = [f"{problem['code']}: {problem['detail']}"]
+    lines += [f"  {name}: {message}" for name, messages in problem.get("errors", {}).items() for message in messages]
+    console.problem("\n".join(lines))

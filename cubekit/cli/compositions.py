@@ -1,0 +1,159 @@
+"""``check``, ``graph`` and ``openapi``: services and cubes, looked at without running them."""
+
+from __future__ import annotations
+
+import json as jsonlib
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cubekit.cli.console import console
+from cubekit.cli.options import Json, Service, Settings, Verbose
+from cubekit.ground.diagnostics import CubekitError
+
+if TYPE_CHECKING:
+    from cubekit.composition.plan import Plan
+
+__all__ = ["compose_and_remember", "register"]
+
+
+class GraphFormat(StrEnum):
+    """Formats of ``graph``."""
+
+    TREE = "tree"
+    MERMAID = "mermaid"
+    DOT = "dot"
+    JSON = "json"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs."""
+    app.command("check")(check)
+    app.command("graph")(graph)
+    app.command("openapi")(openapi)
+
+
+def compose_and_remember(service: Path, settings: list[str] | None) -> Plan:
+    """Compose a service, and keep summaries of the cubes that were imported for it."""
+    from cubekit.composition.compose import compose
+    from cubekit.composition.summaries import remember
+
+    plan = compose(service, settings or ())
+    remember({cube.descriptor.info: cube.descriptor for cube in plan.cubes.values()})
+    return plan
+
+
+def check(
+    service: Annotated[Path, typer.Argument(metavar="PATH", help="A service, or the directory of a cube.")] = Path(),
+    settings: Settings = None,
+    json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Tell everything that is wrong with a service, or with a cube's directory. Exits with 4 if anything is."""
+    if (service / "pyproject.toml").exists() and not (service / "service.toml").exists():
+        from cubekit.composition.cube_directory import check_cube_directory
+
+        found = check_cube_directory(service)
+        name = service.resolve().name
+    else:
+        try:
+            plan = compose_and_remember(service, settings)
+        except CubekitError as error:
+            if [problem.code for problem in error.diagnostics] == ["CK101"]:
+                raise
+            found, name = list(error.diagnostics), str(service)
+        else:
+            found, name = list(plan.warnings), plan.name
+    errors = [problem for problem in found if problem.severity == "error"]
+    if console.as_json:
+        diagnostics = [problem.as_json() for problem in found]
+        console.event({"valid": not errors, "errors": diagnostics})
+    else:
+        if found:
+            console.diagnostics(found)
+        count = f"{len(errors)} error{'s' if len(errors) != 1 else ''}, {len(found) - len(errors)} warnings"
+        console.data(f"{name}: {count}" if found else f"{name}: nothing is wrong", {})
+    if errors:
+        raise typer.Exit(4)
+
+
+def graph(
+    service: Service = Path(),
+    format: Annotated[GraphFormat, typer.Option(help="How to write it.")] = GraphFormat.TREE,
+    settings: Settings = None,
+    json: Json = False,
+) -> None:
+    """Show who needs what."""
+    plan = compose_and_remember(service, settings)
+    edges = [
+        {"from": name, "to": provider, "attribute": requirement.attribute, "contract": requirement.contract.name,
+         "versions": str(requirement.admitted)}
+        for name, cube in plan.cubes.items()
+        for requirement in cube.descriptor.requires
+        for provider in cube.bindings[requirement.attribute]
+    ]  # fmt: skip
+    nodes = [
+        {
+            "name": name,
+            "colour": cube.descriptor.colour,
+            "cube": cube.descriptor.name,
+            "version": cube.descriptor.info.version,
+        }
+        for name, cube in plan.cubes.items()
+    ]
+    console.as_json = console.as_json or format is GraphFormat.JSON
+    write = {GraphFormat.MERMAID: _mermaid, GraphFormat.DOT: _dot}.get(format, _tree)
+    console.data(write(plan, edges), {"service": plan.name, "cubes": nodes, "edges": edges})
+
+
+def _tree(plan: Plan, edges: list[dict[str, str]]) -> str:
+    needed = {edge["to"] for edge in edges}
+    lines = [plan.name]
+
+    def draw(name: str, indent: str, last: bool, why: str) -> None:
+        cube = plan.cubes[name]
+        label = console.paint(name, cube.descriptor.colour)
+        lines.append(
+            f"{indent}{'└─' if last else '├─'} {cube.descriptor.colour.emoji} {label}"
+            f" ({cube.descriptor.name} {cube.descriptor.info.version}){why}"
+        )
+        below = [edge for edge in edges if edge["from"] == name]
+        for position, edge in enumerate(below, 1):
+            because = f"  ← {edge['contract']} {edge['versions']}"
+            draw(edge["to"], indent + ("   " if last else "│  "), position == len(below), because)
+
+    roots = [name for name in plan.cubes if name not in needed]
+    for position, name in enumerate(roots, 1):
+        draw(name, "", position == len(roots), "")
+    return "\n".join(lines)
+
+
+def _mermaid(plan: Plan, edges: list[dict[str, str]]) -> str:
+    ids = {name: f"c{number}" for number, name in enumerate(plan.cubes)}
+    lines = ["graph TD"]
+    lines += [f'  {ids[name]}["{cube.descriptor.colour.emoji} {name}"]' for name, cube in plan.cubes.items()]
+    lines += [
+        f'  {ids[one["from"]]} -->|"{one["contract"]} {_entities(one["versions"])}"| {ids[one["to"]]}' for one in edges
+    ]
+    return "\n".join(lines)
+
+
+def _entities(text: str) -> str:
+    return text.replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _dot(plan: Plan, edges: list[dict[str, str]]) -> str:
+    lines = [f'digraph "{plan.name}" {{']
+    lines += [f'  "{name}" [label="{cube.descriptor.colour.emoji} {name}"];' for name, cube in plan.cubes.items()]
+    lines += [f'  "{one["from"]}" -> "{one["to"]}" [label="{one["contract"]} {one["versions"]}"];' for one in edges]
+    return "\n".join([*lines, "}"])
+
+
+def openapi(service: Service = Path(), settings: Settings = None, json: Json = False) -> None:
+    """Print the API document of a service (OpenAPI 3.1). Runs nothing."""
+    from cubekit.ports.http.openapi import openapi_document
+
+    document: dict[str, Any] = openapi_document(compose_and_remember(service, settings))
+    console.data(jsonlib.dumps(document, ensure_ascii=False, indent=2), {"openapi": document})

@@ -1,0 +1,34 @@
+"""Options that many verbs share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cubekit.cli.console import console
+
+__all__ = ["Json", "Service", "Settings", "Url", "Verbose"]
+
+
+def _use_json(value: bool) -> bool:
+    console.as_json = console.as_json or value
+    return value
+
+
+def _be_verbose(value: bool) -> bool:
+    console.verbose = console.verbose or value
+    return value
+
+
+Json = Annotated[bool, typer.Option("--json", callback=_use_json, help="Print JSON for programs.")]
+Verbose = Annotated[bool, typer.Option("--verbose", callback=_be_verbose, help="Show tracebacks of plugins.")]
+Service = Annotated[
+    Path, typer.Argument(metavar="SERVICE", help="Service file, or the directory of a service.toml.", show_default=True)
+]
+Settings = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a value; may be repeated.")
+]
+Url = Annotated[str, typer.Option("--url", help="Address of a running service.")]
+DEFAULT_URL = "http://127.0.0.1:8000"

@@ -1,0 +1,91 @@
+"""``new``: a cube or a service to begin with."""
+
+from __future__ import annotations
+
+import keyword
+import re
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from string import Template
+from typing import Annotated
+
+import typer
+
+from cubekit.cli.console import console
+from cubekit.cli.options import Json
+from cubekit.ground.colours import Colour
+from cubekit.ground.diagnostics import CubekitError, Diagnostic
+
+__all__ = ["register"]
+
+_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+
+Name = Annotated[str, typer.Argument(help="Lower-case words joined by hyphens: my-cube.")]
+Directory = Annotated[Path, typer.Option("--dir", help="Where to make it.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs."""
+    new = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="Make a cube or a service to begin with.")
+    new.command("cube")(new_cube)
+    new.command("service")(new_service)
+    app.add_typer(new, name="new")
+
+
+def new_cube(
+    name: Name,
+    colour: Annotated[Colour, typer.Option("--color", "--colour", help="What it is for.")] = Colour.FEATURE,
+    directory: Directory = Path(),
+    json: Json = False,
+) -> None:
+    """Make a complete cube, whose tests pass as they are."""
+    target = _target(name, directory)
+    module = name.replace("-", "_")
+    title = "".join(word.capitalize() for word in name.split("-"))
+    written = _write("cube", target, {"name": name, "module": module, "title": title, "colour": colour})
+    steps = [f"cd {target}", "pip install -e .", "python -m pytest", "cubekit check ."]
+    _done(f"{colour.emoji} cube {name}", target, written, steps)
+
+
+def new_service(name: Name, directory: Directory = Path(), json: Json = False) -> None:
+    """Make a service that starts."""
+    target = _target(name, directory)
+    written = _write("service", target, {"name": name})
+    _done(f"service {name}", target, written, [f"cubekit up {target}"])
+
+
+def _target(name: str, directory: Path) -> Path:
+    if not _NAME.fullmatch(name) or keyword.iskeyword(name):
+        message = f"{name!r} cannot be a name"
+        needed = "lower-case letters and digits, words joined by hyphens"
+        raise CubekitError(Diagnostic("CK504", message, needed=needed, fix="cubekit new cube my-cube"))
+    target = directory / name
+    if target.exists():
+        raise CubekitError(Diagnostic("CK503", f"{target} exists already", fix="take another name, or --dir"))
+    return target
+
+
+def _write(kind: str, target: Path, values: dict[str, str]) -> list[Path]:
+    written: list[Path] = []
+    _write_tree(files("cubekit.cli") / "templates" / kind, target, values, written)
+    return written
+
+
+def _write_tree(source: Traversable, target: Path, values: dict[str, str], written: list[Path]) -> None:
+    for entry in source.iterdir():
+        name = entry.name.replace("MODULE", values.get("module", "")).removesuffix(".tmpl")
+        if entry.is_dir():
+            _write_tree(entry, target / name, values, written)
+            continue
+        file = target / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(Template(entry.read_text(encoding="utf-8")).substitute(values), encoding="utf-8")
+        written.append(file)
+
+
+def _done(what: str, target: Path, written: list[Path], steps: list[str]) -> None:
+    lines = [f"made {what} in {target}:", *(f"  {file}" for file in sorted(written)), "", "next:"]
+    lines += [f"  {step}" for step in steps]
+    payload = {"path": str(target), "files": [str(file) for file in sorted(written)], "next": steps}
+    console.data("\n".join(lines), payload)

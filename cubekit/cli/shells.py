@@ -1,0 +1,33 @@
+"""``completion``: the script that teaches a shell to complete the command line."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from cubekit.cli.console import console
+
+__all__ = ["register"]
+
+
+class Shell(StrEnum):
+    """Shells that are known."""
+
+    BASH = "bash"
+    ZSH = "zsh"
+    FISH = "fish"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command("completion")(completion)
+
+
+def completion(shell: Annotated[Shell, typer.Argument(help="Which shell.")]) -> None:
+    """Print the completion script: source <(cubekit completion bash)."""
+    from typer._completion_shared import get_completion_script
+
+    script = get_completion_script(prog_name="cubekit", complete_var="_CUBEKIT_COMPLETE", shell=shell)
+    console.data(script, {"shell": shell, "script": script})
