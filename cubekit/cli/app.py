@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 from typing import Annotated
@@ -10,7 +11,7 @@ import typer
 
 from cubekit.cli import calls, compositions, doctoring, installed, measuring, scaffolds, serving, shells
 from cubekit.cli.console import console
-from cubekit.cli.options import Json, Verbose
+from cubekit.cli.options import COMPLETE, Json, Verbose
 from cubekit.discovery import scan
 from cubekit.discovery.cubes import ExtensionInfo
 from cubekit.ground.diagnostics import CubekitError
@@ -26,6 +27,8 @@ _EXIT_CODES = {"CK101": NOT_FOUND, "CK501": NOT_FOUND, "CK502": UNREACHABLE, "CK
 def run() -> int:
     """Run the command that ``sys.argv`` names; return its exit status."""
     try:
+        if COMPLETE in os.environ:
+            _know_shells()
         make_app(safe="--safe-mode" in sys.argv)(prog_name="cubekit")
     except CubekitError as error:
         console.diagnostics(error.diagnostics)
@@ -35,6 +38,13 @@ def run() -> int:
     except KeyboardInterrupt:
         return FAILED
     return OK
+
+
+def _know_shells() -> None:
+    """Answer a shell that asks how a line goes on, which typer does only with completion options of its own."""
+    from typer._completion_classes import completion_init
+
+    completion_init()
 
 
 def exit_code(error: CubekitError) -> int:

@@ -107,7 +107,7 @@ def call_over_http(url: str, name: str, text: str | None, fields: Mapping[str, s
 
     :raises CubekitError: CK502 if it does not answer, CK501 if it has no such operation.
     """
-    document = get_json(f"{url}/openapi.json")
+    document = get_json(url, "/openapi.json")
     operations = {
         operation["operationId"]: (verb, path, operation)
         for path, verbs in document["paths"].items()

@@ -1,4 +1,4 @@
-"""Options that many verbs share."""
+"""Options that many verbs share, and names that outsiders use."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import typer
 
 from cubekit.cli.console import console
 
-__all__ = ["Json", "Service", "Settings", "Url", "Verbose"]
+__all__ = ["COMPLETE", "DEFAULT_URL", "Json", "Service", "Settings", "Url", "Verbose"]
 
 
 def _use_json(value: bool) -> bool:
@@ -22,7 +22,7 @@ def _be_verbose(value: bool) -> bool:
     return value
 
 
-Json = Annotated[bool, typer.Option("--json", callback=_use_json, help="Print JSON for programs.")]
+Json = Annotated[bool, typer.Option("--json", callback=_use_json, is_eager=True, help="Print JSON for programs.")]
 Verbose = Annotated[bool, typer.Option("--verbose", callback=_be_verbose, help="Show tracebacks of plugins.")]
 Service = Annotated[
     Path, typer.Argument(metavar="SERVICE", help="Service file, or the directory of a service.toml.", show_default=True)
@@ -31,4 +31,6 @@ Settings = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a value; may be repeated.")
 ]
 Url = Annotated[str, typer.Option("--url", help="Address of a running service.")]
+COMPLETE = "_CUBEKIT_COMPLETE"
+"""Variable by which a shell asks how a line goes on."""
 DEFAULT_URL = "http://127.0.0.1:8000"

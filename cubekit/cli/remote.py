@@ -28,18 +28,18 @@ def client(url: str) -> Iterator[httpx2.Client]:
         raise CubekitError(Diagnostic("CK502", message, fix=fix)) from error
 
 
-def get_json(url: str, accepted: tuple[int, ...] = (200,)) -> dict[str, Any]:
+def get_json(url: str, path: str, accepted: tuple[int, ...] = (200,)) -> dict[str, Any]:
     """Fetch a document of a service.
 
     :raises CubekitError: CK502 if it does not answer, or answers something else.
     """
     with client(url) as http:
-        answer = http.get("")
+        answer = http.get(path)
     try:
         document = answer.json() if answer.status_code in accepted else None
     except ValueError:
         document = None
     if not isinstance(document, dict):
-        message = f"{url} answered {answer.status_code} and is no cubekit service"
+        message = f"{url}{path} answered {answer.status_code} and is no cubekit service"
         raise CubekitError(Diagnostic("CK502", message, fix="give the address of a service with --url"))
     return document

@@ -69,8 +69,8 @@ def status(url: Url = DEFAULT_URL, json: Json = False) -> None:
     """Show a running service."""
     from cubekit.cli.remote import get_json
 
-    manifest = get_json(f"{url}/cubes")
-    health = get_json(f"{url}/health", accepted=(200, 503))
+    manifest = get_json(url, "/cubes")
+    health = get_json(url, "/health", accepted=(200, 503))
     from cubekit.ground.colours import Colour
 
     rows = [["", "CUBE", "STATE", "RESTARTS", "VERSION", "CONTRACTS"]]

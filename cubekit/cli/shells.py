@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from cubekit.cli.console import console
+from cubekit.cli.options import COMPLETE
 
 __all__ = ["register"]
 
@@ -29,5 +30,5 @@ def completion(shell: Annotated[Shell, typer.Argument(help="Which shell.")]) -> 
     """Print the completion script: source <(cubekit completion bash)."""
     from typer._completion_shared import get_completion_script
 
-    script = get_completion_script(prog_name="cubekit", complete_var="_CUBEKIT_COMPLETE", shell=shell)
+    script = get_completion_script(prog_name="cubekit", complete_var=COMPLETE, shell=shell)
     console.data(script, {"shell": shell, "script": script})

@@ -1,7 +1,7 @@
 """Short descriptions of cubes, remembered so that listing them imports nothing.
 
-A summary is written when a cube was imported anyway, and holds as long as its distribution's version and its source files
-stay the same. The file is a cache: what is missing or unreadable is simply not known.
+A summary is written when a cube was imported anyway, and holds as long as its distribution's version and its source
+files stay the same. The file is a cache: what is missing or unreadable is simply not known.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ TITLES: dict[str, str] = {
     "CK402": "cube did not start in time",
     "CK403": "cube did not stop in time",
     "CK404": "cube crashed too often",
-    "CK405": "address is in use",
+    "CK405": "cannot listen on the address",
     # 5xx: the command line
     "CK501": "no such cube is installed",
     "CK502": "service cannot be reached",

@@ -64,18 +64,22 @@ class Service:
 
         :raises CubekitError: if a required cube could not start, or crashed too often (CK401–CK404).
         """
-        async with anyio.create_task_group() as tasks:
-            for instance in self.instances.values():
-                needed = [self.instances[name] for name in instance.planned.depends_on]
-                dependents = [other for other in self.instances.values() if instance.name in other.planned.depends_on]
-                tasks.start_soon(self._supervisor(instance).run, needed, dependents, self._stop)
-            for instance in self.instances.values():
-                await instance.settled.wait()
-            if not self._failures:
-                self.started = not self._stop.is_set()
-                task_status.started()
-        self.telemetry.close()
-        self._finished.set()
+        try:
+            async with anyio.create_task_group() as tasks:
+                for instance in self.instances.values():
+                    needed = [self.instances[name] for name in instance.planned.depends_on]
+                    dependents = [
+                        other for other in self.instances.values() if instance.name in other.planned.depends_on
+                    ]
+                    tasks.start_soon(self._supervisor(instance).run, needed, dependents, self._stop)
+                for instance in self.instances.values():
+                    await instance.settled.wait()
+                if not self._failures:
+                    self.started = not self._stop.is_set()
+                    task_status.started()
+        finally:
+            self.telemetry.close()
+            self._finished.set()
         if self._failures:
             raise CubekitError(self._failures)
 
