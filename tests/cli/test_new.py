@@ -35,7 +35,16 @@ def test_a_new_cube_passes_every_check_as_it_is(tmp_path: Path) -> None:
     site = next((tmp_path / "fresh" / "lib").glob("python*/site-packages"))
     (site / "below.pth").write_text(f"import site; site.addsitedir({sysconfig.get_path('purelib')!r})\n")
     environment = {"CUBEKIT_CACHE_DIR": str(tmp_path / "cache")}
-    pip = [python, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--no-index"]
+    pip: list[str | Path] = [
+        python,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--no-deps",
+        "--no-build-isolation",
+        "--no-index",
+    ]
     commands: list[list[str | Path]] = [
         [*pip, "--editable", "."],
         [python, "-m", "pytest", "-q"],
