@@ -92,7 +92,7 @@ def alone() -> Iterator[None]:
 
 def pip_install(*arguments: str) -> None:
     """Install with the environment's pip; build tools come from the lock, never from an isolated build."""
-    options = ("--quiet", "--disable-pip-version-check", "--no-compile", "--no-build-isolation")
+    options = ("--quiet", "--disable-pip-version-check", "--no-build-isolation")
     command = [str(PYTHON), "-m", "pip", "install", *options, *arguments]
     status = subprocess.run(command, cwd=ROOT, stdout=sys.stderr, check=False).returncode
     if status:
@@ -101,14 +101,16 @@ def pip_install(*arguments: str) -> None:
 
 def create_environment() -> None:
     """Make a new environment and install exactly what the lock file says."""
-    if missing := [name for name in ("venv", "ensurepip") if importlib.util.find_spec(name) is None]:
+    missing = [name for name in ("venv", "ensurepip") if importlib.util.find_spec(name) is None]
+    if missing:
         sys.exit(f"dev.py: this Python lacks {' and '.join(missing)}; on Debian or Ubuntu: apt install python3-venv")
     import venv
 
     say(f"creating {VENV.name} with Python {sys.version.split()[0]}")
     venv.create(VENV, clear=True, symlinks=not WINDOWS, with_pip=True)
     say("installing requirements.lock, which takes half a minute")
-    if setuptools := re.search(r"^setuptools==.*?(?=^\S|\Z)", LOCK.read_text(), re.MULTILINE | re.DOTALL):
+    setuptools = re.search(r"^setuptools==.*?(?=^\S|\Z)", LOCK.read_text(), re.MULTILINE | re.DOTALL)
+    if setuptools:
         builder = VENV / "setuptools.lock"  # goes first: it builds the releases that come as source only
         builder.write_text(setuptools.group())
         pip_install("--require-hashes", "--requirement", str(builder))

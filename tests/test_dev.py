@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
+import ast
 import itertools
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 DEV = Path(__file__).parent.parent / "dev.py"
 
-_PYTHON = """#!{python}
-import json, os, sys
+_START = """#!/bin/sh
+'''exec' '{python}' "$0" "$@"
+'''
+"""  # a script in both languages, as the path of the interpreter may have spaces
+_PYTHON = """
+import json, os, sys, time
 if sys.argv[1:3] == ["-m", "pip"]:
     if os.environ.get("PIP_FAILS"):
         sys.exit(7)
+    time.sleep(float(os.environ.get("PIP_SECONDS", "0")))
     with open({log!r}, "a") as log:
         log.write(json.dumps(sys.argv[3:]) + "\\n")
 """
-_TOOL = """#!{python}
+_TOOL = """
 import json, os, sys
 print(json.dumps([os.path.basename(sys.argv[0]), *sys.argv[1:], os.getcwd()]))
 sys.exit(int(os.environ.get("STATUS", "0")))
@@ -53,22 +62,30 @@ class Project:
             f"    shutil.copytree({str(directory / 'environment')!r}, path, dirs_exist_ok=True)\n"
         )
         self.stand_in = stand_in.parent
+        (self.stand_in / "sitecustomize.py").write_text(
+            "import os, sys\nsys.version = os.environ.get('SYS_VERSION', sys.version)\n"
+        )
         tools = directory / "environment" / "bin"
         tools.mkdir(parents=True)
         for name, text in (("python", _PYTHON), ("cubekit", _TOOL), ("pytest", _TOOL), ("tool", _TOOL)):
             script = tools / name
-            script.write_text(text.format(python=sys.executable, log=str(self.log)))
+            script.write_text((_START + text).format(python=sys.executable, log=str(self.log)))
             script.chmod(0o755)
 
-    def run(self, *arguments: str, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
+    def start(self, *arguments: str, cwd: Path | None = None, **environment: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
             [sys.executable, str(self.root / "dev.py"), *arguments],
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            check=False,
             cwd=cwd or self.root,
             env={**os.environ, "PYTHONPATH": str(self.stand_in), **environment},
         )
+
+    def run(self, *arguments: str, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
+        with self.start(*arguments, cwd=cwd, **environment) as process:
+            stdout, stderr = process.communicate()
+        return subprocess.CompletedProcess(arguments, process.returncode, stdout, stderr)
 
     def installed(self) -> list[list[str]]:
         """What pip was asked to install editable, one list a call; the log is emptied."""
@@ -120,6 +137,36 @@ def test_a_changed_lock_renews_everything(project: Project) -> None:
     assert project.installed() == [["a project", "fast"]]
 
 
+@pytest.mark.parametrize("changed", ["SYS_VERSION", "a distribution less"])
+def test_another_python_or_a_distribution_less_renews_the_environment(project: Project, changed: str) -> None:
+    project.run("tool")
+    project.installed()
+    if changed == "SYS_VERSION":
+        project.run("tool", SYS_VERSION="3.99.0 (another)")
+        assert project.installed() == [["a project", "fast"]]
+    else:
+        shutil.rmtree(project.root / "cubes" / "fast")
+        assert "creating .venv" in project.run("tool").stderr
+        assert project.installed() == [["a project"]]
+
+
+def test_an_edit_undone_after_a_failed_build_is_built_again(project: Project) -> None:
+    project.run("tool")
+    project.installed()
+    project.source.write_text("x = 2\n")
+    assert project.run("tool", PIP_FAILS="1").returncode != 0
+    project.source.write_text("x = 1\n")
+    project.run("tool")
+    assert project.installed() == [["fast"]]
+
+
+def test_two_runs_at_once_set_up_once(project: Project) -> None:
+    with project.start("tool", PIP_SECONDS="0.3") as one, project.start("tool", PIP_SECONDS="0.3") as other:
+        outputs = [process.communicate()[0] for process in (one, other)]
+    assert [json.loads(output)[0] for output in outputs] == ["tool", "tool"]
+    assert project.installed() == [["a project", "fast"]]
+
+
 def test_a_set_up_that_failed_is_done_again(project: Project) -> None:
     failed = project.run("tool", PIP_FAILS="1")
     assert failed.returncode != 0
@@ -154,9 +201,28 @@ def test_hints(project: Project) -> None:
     assert "needs Python 3.11 or newer and this is 3.9" in refused.stderr
 
 
+def test_an_old_python_can_read_as_far_as_its_hint() -> None:
+    ast.parse(DEV.read_text(encoding="utf-8"), feature_version=(3, 6))
+
+
 def test_the_lock_file_has_hashes_and_no_addresses() -> None:
     lines = (DEV.parent / "requirements.lock").read_text(encoding="utf-8").splitlines()
     pins = [line for line in lines if line[:1].isalnum()]
     assert pins
     assert all("==" in pin and pin.endswith("\\") for pin in pins)
     assert not [line for line in lines if "://" in line or line.startswith("-")]
+
+
+def test_the_lock_file_has_what_the_distributions_declare() -> None:
+    root = DEV.parent
+    files = [root / "pyproject.toml", *root.glob("contracts/*/pyproject.toml"), *root.glob("cubes/*/pyproject.toml")]
+    documents = [tomllib.loads(file.read_text(encoding="utf-8")) for file in files]
+    pins: dict[str, list[str]] = {}
+    for name, version in re.findall(r"^([\w.-]+)==(\S+)", (root / "requirements.lock").read_text(), re.MULTILINE):
+        pins.setdefault(name, []).append(version)
+    own = {document["project"]["name"] for document in documents}
+    for document in documents:
+        developing = document.get("dependency-groups", {}).get("dev", [])
+        for text in [*document["build-system"]["requires"], *document["project"].get("dependencies", []), *developing]:
+            needed = Requirement(text)
+            assert needed.name in own or list(needed.specifier.filter(pins.get(needed.name, []))), f"{text}: dev.py lock"

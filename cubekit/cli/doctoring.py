@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import sys
 from dataclasses import asdict, dataclass
-from importlib.metadata import PackageNotFoundError, version
 
 import typer
 
@@ -49,6 +48,8 @@ def _python() -> Finding:
 
 
 def _library(name: str) -> Finding:
+    from importlib.metadata import PackageNotFoundError, version  # slow, and --help passes here
+
     try:
         return Finding(name, True, version(name))
     except PackageNotFoundError:
