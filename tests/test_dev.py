@@ -225,4 +225,5 @@ def test_the_lock_file_has_what_the_distributions_declare() -> None:
         developing = document.get("dependency-groups", {}).get("dev", [])
         for text in [*document["build-system"]["requires"], *document["project"].get("dependencies", []), *developing]:
             needed = Requirement(text)
-            assert needed.name in own or list(needed.specifier.filter(pins.get(needed.name, []))), f"{text}: dev.py lock"
+            locked = pins.get(needed.name, [])
+            assert needed.name in own or list(needed.specifier.filter(locked)), f"{text} is not in {locked}"
