@@ -9,11 +9,10 @@ from typing import Annotated
 
 import typer
 
-from cubekit.cli import calls, compositions, doctoring, installed, measuring, scaffolds, serving, shells
 from cubekit.cli.console import console
 from cubekit.cli.options import COMPLETE, Json, Verbose
+from cubekit.cli.verbs import make_group
 from cubekit.discovery import scan
-from cubekit.discovery.cubes import ExtensionInfo
 from cubekit.ground.diagnostics import CubekitError
 
 __all__ = ["make_app", "run"]
@@ -59,6 +58,7 @@ def make_app(*, safe: bool = False) -> typer.Typer:
     :param safe: leave out commands of plugins.
     """
     app = typer.Typer(
+        cls=make_group(() if safe else scan().commands),
         add_completion=False,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
@@ -66,13 +66,6 @@ def make_app(*, safe: bool = False) -> typer.Typer:
         help="Services composed of self-contained plugins, cubes.",
     )
     app.callback()(_root)
-    for module in (installed, scaffolds, compositions, serving, calls, doctoring, measuring, shells):
-        module.register(app)
-    if not safe:
-        known = {command.name for command in app.registered_commands} | {group.name for group in app.registered_groups}
-        for extension in scan().commands:
-            if extension.name not in known:
-                _add_extension(app, extension)
     return app
 
 
@@ -91,19 +84,3 @@ def _root(
     verbose: Verbose = False,
 ) -> None:
     pass
-
-
-def _add_extension(app: typer.Typer, extension: ExtensionInfo) -> None:
-    """A command of a plugin: a function that takes the arguments as a list and returns an exit status, or None."""
-
-    @app.command(
-        extension.name,
-        help=f"(from {extension.distribution} {extension.version})",
-        add_help_option=False,
-        context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
-    )
-    def command(context: typer.Context) -> None:
-        function = extension.load()
-        if not callable(function):
-            raise TypeError(f"{extension.target} is no function")
-        raise typer.Exit(function(list(context.args)) or OK)

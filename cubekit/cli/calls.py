@@ -17,15 +17,9 @@ from cubekit.ground.diagnostics import CubekitError, Diagnostic
 if TYPE_CHECKING:
     from cubekit.cli.calling import Answer
 
-__all__ = ["register"]
+__all__ = ["call"]
 
 _OPERATION = re.compile(r"[a-z][a-z0-9-]*\.[A-Za-z_]\w*")
-
-
-def register(app: typer.Typer) -> None:
-    """Add the verb."""
-    settings = {"allow_extra_args": True, "ignore_unknown_options": True}
-    app.command("call", context_settings=settings)(call)
 
 
 def call(

@@ -16,7 +16,7 @@ from cubekit.ground.diagnostics import CubekitError
 if TYPE_CHECKING:
     from cubekit.composition.plan import Plan
 
-__all__ = ["compose_and_remember", "register"]
+__all__ = ["check", "compose_and_remember", "graph", "openapi"]
 
 
 class GraphFormat(StrEnum):
@@ -26,13 +26,6 @@ class GraphFormat(StrEnum):
     MERMAID = "mermaid"
     DOT = "dot"
     JSON = "json"
-
-
-def register(app: typer.Typer) -> None:
-    """Add the verbs."""
-    app.command("check")(check)
-    app.command("graph")(graph)
-    app.command("openapi")(openapi)
 
 
 def compose_and_remember(service: Path, settings: list[str] | None) -> Plan:

@@ -12,7 +12,7 @@ from cubekit.cli.console import console, table
 from cubekit.cli.options import Json
 from cubekit.discovery import scan
 
-__all__ = ["register"]
+__all__ = ["doctor"]
 
 _LIBRARIES = ("anyio", "fastapi", "pydantic", "pluggy", "uvicorn", "httptools", "uvloop", "prometheus-client")
 _OPTIONAL = {"uvloop"}
@@ -25,11 +25,6 @@ class Finding:
     subject: str
     ok: bool
     text: str
-
-
-def register(app: typer.Typer) -> None:
-    """Add the verb."""
-    app.command("doctor")(doctor)
 
 
 def doctor(json: Json = False) -> None:

@@ -16,13 +16,7 @@ if TYPE_CHECKING:
     from cubekit.composition.operations import Operation
     from cubekit.discovery import CubeInfo
 
-__all__ = ["register"]
-
-
-def register(app: typer.Typer) -> None:
-    """Add the verbs."""
-    app.command("list")(list_cubes)
-    app.command("info")(info)
+__all__ = ["info", "list_cubes"]
 
 
 def list_cubes(json: Json = False) -> None:

@@ -12,15 +12,10 @@ from cubekit.cli.console import console, table
 from cubekit.cli.options import Json
 from cubekit.ground.diagnostics import CubekitError, Diagnostic
 
-__all__ = ["register"]
+__all__ = ["bench"]
 
 Names = Annotated[list[str] | None, typer.Argument(help="Benchmarks to run; all by default.")]
 Directory = Annotated[Path, typer.Option("--dir", help="Where the benchmarks are.")]
-
-
-def register(app: typer.Typer) -> None:
-    """Add the verb."""
-    app.command("bench")(bench)
 
 
 def bench(names: Names = None, directory: Directory = Path("benchmarks"), json: Json = False) -> None:

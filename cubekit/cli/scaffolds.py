@@ -17,7 +17,7 @@ from cubekit.cli.options import Json
 from cubekit.ground.colours import Colour
 from cubekit.ground.diagnostics import CubekitError, Diagnostic
 
-__all__ = ["register"]
+__all__ = ["new"]
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
@@ -25,14 +25,10 @@ Name = Annotated[str, typer.Argument(help="Lower-case words joined by hyphens: m
 Directory = Annotated[Path, typer.Option("--dir", help="Where to make it.")]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verbs."""
-    new = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="Make a cube or a service to begin with.")
-    new.command("cube")(new_cube)
-    new.command("service")(new_service)
-    app.add_typer(new, name="new")
+new = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="Make a cube or a service to begin with.")
 
 
+@new.command("cube")
 def new_cube(
     name: Name,
     colour: Annotated[Colour, typer.Option("--color", "--colour", help="What it is for.")] = Colour.FEATURE,
@@ -48,6 +44,7 @@ def new_cube(
     _done(f"{colour.emoji} cube {name}", target, written, steps)
 
 
+@new.command("service")
 def new_service(name: Name, directory: Directory = Path(), json: Json = False) -> None:
     """Make a service that starts."""
     target = _target(name, directory)

@@ -18,15 +18,9 @@ from cubekit.ground.diagnostics import CubekitError, Diagnostic
 if TYPE_CHECKING:
     from cubekit.composition.plan import Plan
 
-__all__ = ["register"]
+__all__ = ["status", "up"]
 
 LogLevel = Annotated[str, typer.Option("--log-level", help="debug, info, warning or error.")]
-
-
-def register(app: typer.Typer) -> None:
-    """Add the verbs."""
-    app.command("up")(up)
-    app.command("status")(status)
 
 
 def up(

@@ -10,7 +10,7 @@ import typer
 from cubekit.cli.console import console
 from cubekit.cli.options import COMPLETE
 
-__all__ = ["register"]
+__all__ = ["completion"]
 
 
 class Shell(StrEnum):
@@ -19,11 +19,6 @@ class Shell(StrEnum):
     BASH = "bash"
     ZSH = "zsh"
     FISH = "fish"
-
-
-def register(app: typer.Typer) -> None:
-    """Add the verb."""
-    app.command("completion")(completion)
 
 
 def completion(shell: Annotated[Shell, typer.Argument(help="Which shell.")]) -> None:
