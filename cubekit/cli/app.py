@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import traceback
 from typing import Annotated
 
 import typer
@@ -32,6 +31,8 @@ def run() -> int:
     except CubekitError as error:
         console.diagnostics(error.diagnostics)
         if console.verbose and error.__cause__:
+            import traceback  # 3 ms that --help need not pay
+
             traceback.print_exception(error.__cause__)
         return exit_code(error)
     except KeyboardInterrupt:

@@ -15,10 +15,12 @@ from cubekit import (
     CubekitError,
     CubeRegistered,
     CubeStateChanged,
+    Health,
     Unavailable,
     contract,
     operation,
 )
+from cubekit.runtime.health import check_health, worst
 from cubekit.runtime.instances import State
 from cubekit.runtime.service import Service
 from cubekit.testing import ControlledClock, Part, compose_parts, crash, running
@@ -324,3 +326,58 @@ async def test_a_body_that_raises_still_stops_the_cubes() -> None:
         async with running({"a": recording(log)}):
             raise KeyError("mine")
     assert log == [f"a.{step}" for step in STEPS]
+
+
+async def test_a_crash_in_the_constructor_is_a_failed_start() -> None:
+    class Fragile(Cube):
+        def __init__(self) -> None:
+            raise ValueError("not today")
+
+    with pytest.raises(CubekitError, match=r"could not start: ValueError: not today \[CK401\]"):
+        async with running({"a": Fragile}):
+            pytest.fail("the service must not have started")
+
+
+@pytest.mark.parametrize("where", ["before", "after"])
+async def test_a_crash_in_a_lifespan(where: str, caplog: pytest.LogCaptureFixture) -> None:
+    class Fragile(Cube):
+        @asynccontextmanager
+        async def _span(self) -> AsyncIterator[None]:
+            if where == "before":
+                raise ValueError("while starting")
+            yield
+            raise ValueError("while stopping")
+
+        lifespan = _span
+
+    if where == "before":
+        with pytest.raises(CubekitError, match="ValueError: while starting"):
+            async with running({"a": Fragile}):
+                pytest.fail("the service must not have started")
+        return
+    async with running({"a": Fragile}) as service:
+        pass
+    assert service.instances["a"].state is State.STOPPED
+    assert "while stopping" in caplog.text
+
+
+async def test_a_health_check_that_raises_or_hangs_is_a_failed_check(caplog: pytest.LogCaptureFixture) -> None:
+    class Sick(Cube):
+        async def health_check(self) -> Health:
+            raise ValueError("cannot say")
+
+    async with running({"a": Sick, "b": recording([])}) as service:
+        checks = await check_health(service)
+        assert (checks["a"].health.status, checks["b"].health.status, worst(checks)) == ("fail", "pass", "fail")
+        assert await service.call("b.ping") == "pong"
+    assert "cannot say" in caplog.text
+
+
+async def test_cancelling_everything_releases_what_was_acquired() -> None:
+    log: list[str] = []
+    with anyio.CancelScope() as scope:
+        async with running({"a": recording(log)}):
+            scope.cancel()
+            await anyio.sleep_forever()
+    assert scope.cancelled_caught
+    assert log == ["a.initialize", "a.start", "a.destroy"]
