@@ -22,6 +22,7 @@ import os
 import re
 import shutil
 import subprocess
+import sysconfig
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -121,9 +122,10 @@ def install_distributions(directories: list[Path]) -> None:
     """Install distributions editable, and say which one could not be compiled."""
     say(f"installing {', '.join(directory.name for directory in directories)}")
     pip_install("--no-deps", *(part for directory in directories for part in ("--editable", str(directory))))
+    libraries = f"src/**/*{sysconfig.get_config_var('EXT_SUFFIX')}"  # of this Python; another's may lie beside them
     for directory in directories:
         to_compile = (directory / "hatch_build.py").exists() and os.environ.get("CUBEKIT_MYPYC") != "off"
-        if to_compile and not any(path.suffix in {".so", ".pyd"} for path in directory.glob("src/**/*")):
+        if to_compile and not any(directory.glob(libraries)):
             say(f"warning: {directory.name} runs as pure Python, slower: it compiles where there is a C compiler")
 
 

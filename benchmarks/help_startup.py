@@ -35,7 +35,7 @@ def run(
         site, cache = Path(directory) / "site", Path(directory) / "cache"
         fake_distributions(site, distributions, cubes)
         path = os.pathsep.join(filter(None, [str(site), os.environ.get("PYTHONPATH")]))
-        environ = {**os.environ, "PYTHONPATH": path, "CUBEKIT_CACHE_DIR": str(cache), "NO_COLOR": "1"}
+        environ = {**os.environ, "PYTHONPATH": path, "XDG_CACHE_HOME": str(cache), "NO_COLOR": "1"}
         environ.pop("PYTHONDONTWRITEBYTECODE", None)  # bytecode is on disk, as on anybody's machine after one start
         bare: list[float] = []
         cold: list[float] = []

@@ -10,6 +10,7 @@ import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tomllib
 from pathlib import Path
 
@@ -127,6 +128,16 @@ def test_a_changed_source_is_compiled_again_and_only_its_distribution(project: P
     assert project.installed() == [["fast"]]
     project.run("tool", CUBEKIT_MYPYC="off")
     assert project.installed() == [["fast"]]
+
+
+def test_it_says_when_nothing_was_compiled_for_this_python(project: Project) -> None:
+    project.source.with_name("core.cpython-39-another.so").touch()
+    assert "warning: fast runs as pure Python" in project.run("tool").stderr
+    project.source.with_name(f"core{sysconfig.get_config_var('EXT_SUFFIX')}").touch()
+    project.source.write_text("x = 2\n")
+    assert "warning" not in project.run("tool").stderr
+    project.source.with_name(f"core{sysconfig.get_config_var('EXT_SUFFIX')}").unlink()
+    assert "warning" not in project.run("tool", CUBEKIT_MYPYC="off").stderr
 
 
 def test_a_changed_lock_renews_everything(project: Project) -> None:

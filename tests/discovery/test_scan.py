@@ -333,6 +333,7 @@ def test_without_a_home_directory_nothing_is_kept(
     site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scans: list[None]
 ) -> None:
     monkeypatch.delenv("CUBEKIT_CACHE_DIR")
+    monkeypatch.delenv("HOME", raising=False)
     monkeypatch.setattr("platformdirs.user_cache_path", lambda *_, **__: Path("~/.cache/cubekit"))
     monkeypatch.chdir(tmp_path)
     site.age()
@@ -346,6 +347,7 @@ def test_the_users_cache_directory_is_used(
     site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scans: list[None]
 ) -> None:
     monkeypatch.delenv("CUBEKIT_CACHE_DIR")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
     monkeypatch.setattr("platformdirs.user_cache_path", lambda *_, **__: tmp_path / "home" / "cubekit")
     site.age()
     scan()

@@ -44,7 +44,7 @@ def openapi_document(plan: Plan) -> dict[str, Any]:
         "info": {
             "title": plan.name,
             "version": __version__,
-            "description": f"Operations of the service {plan.name}, composed of {len(plan.cubes)} cubes by cubekit.",
+            "description": f"Operations of the service {plan.name}, composed of cubes by cubekit.",
         },
         "servers": [{"url": "/"}],
         "tags": [_tag(planned) for planned in plan.cubes.values()],
