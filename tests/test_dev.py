@@ -80,7 +80,7 @@ class Project:
             stderr=subprocess.PIPE,
             text=True,
             cwd=cwd or self.root,
-            env={**os.environ, "PYTHONPATH": str(self.stand_in), **environment},
+            env={**os.environ, "CUBEKIT_MYPYC": "auto", "PYTHONPATH": str(self.stand_in), **environment},
         )
 
     def run(self, *arguments: str, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
