@@ -29,7 +29,7 @@ def test_the_stand_in_sees_the_fake_cubes_and_the_rows_are_complete(
     stand_in.write_text(
         "import os, pathlib\n"
         "from cubekit.discovery import scan\n"
-        "cached = pathlib.Path(os.environ['CUBEKIT_CACHE_DIR']).exists()\n"
+        "cached = pathlib.Path(os.environ['XDG_CACHE_HOME']).exists()\n"
         "found = sum(cube.name.startswith('fake-') for cube in scan().cubes)\n"
         f"with open({str(tmp_path / 'seen')!r}, 'a') as seen: print(cached, found, file=seen)\n",
         encoding="utf-8",
