@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
 
 from cubekit.cli.console import console
-from cubekit.cli.options import COMPLETE, Json, Verbose
+from cubekit.cli.options import COMPLETE, Json, Safe, Verbose
 from cubekit.cli.verbs import make_group
 from cubekit.discovery import scan
-from cubekit.ground.diagnostics import CubekitError
+from cubekit.ground.diagnostics import CubekitError, Diagnostic
 
 __all__ = ["make_app", "run"]
 
 OK, FAILED, USAGE, NOT_FOUND, INVALID, UNTRUSTED, UNREACHABLE = range(7)
 """Exit codes of the public contract."""
 
+_INTERRUPTED = 130
 _EXIT_CODES = {"CK101": NOT_FOUND, "CK501": NOT_FOUND, "CK502": UNREACHABLE, "CK503": FAILED, "CK504": USAGE}
 
 
@@ -27,7 +29,7 @@ def run() -> int:
     try:
         if COMPLETE in os.environ:
             _know_shells()
-        make_app(safe="--safe-mode" in sys.argv)(prog_name="cubekit")
+        status = make_app(safe="--safe-mode" in sys.argv)(prog_name="cubekit", standalone_mode=False)
     except CubekitError as error:
         console.diagnostics(error.diagnostics)
         if console.verbose and error.__cause__:
@@ -35,9 +37,22 @@ def run() -> int:
 
             traceback.print_exception(error.__cause__)
         return exit_code(error)
-    except KeyboardInterrupt:
+    except typer.TyperException as error:
+        return _wrong_usage(error)
+    except (KeyboardInterrupt, typer.Abort):
         return FAILED
-    return OK
+    # typer makes 130 of Ctrl-C, which is none of our codes.
+    return FAILED if status == _INTERRUPTED else status or OK
+
+
+def _wrong_usage(error: typer.TyperException) -> int:
+    if "--json" in sys.argv:
+        console.as_json = True
+        console.diagnostics([Diagnostic("CK504", error.format_message(), fix="cubekit --help")])
+    else:
+        show: Callable[[], None] = getattr(error, "show", lambda: console.problem(error.format_message()))
+        show()
+    return error.exit_code
 
 
 def _know_shells() -> None:
@@ -80,7 +95,7 @@ def _version(value: bool) -> None:
 
 def _root(
     version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show it.")] = False,
-    safe_mode: Annotated[bool, typer.Option("--safe-mode", help="Import no plugin at all.")] = False,
+    safe_mode: Safe = False,
     json: Json = False,
     verbose: Verbose = False,
 ) -> None:

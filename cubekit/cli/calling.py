@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import anyio
 
@@ -26,22 +27,29 @@ from cubekit.runtime.service import Service
 __all__ = ["Answer", "call_in_process", "call_over_http"]
 
 Schema = Mapping[str, Any]
+Receiver = Callable[[Any], None]
 
 
 @dataclass
 class Answer:
-    """What an operation answered: data, items of a stream, or a problem."""
+    """What an operation answered: data, or a problem. The items of a stream went to the receiver as they came."""
 
     data: Any = None
-    items: Iterable[Any] | None = None
+    streamed: bool = False
     problem: dict[str, Any] | None = None
 
 
 def call_in_process(
-    service: Path, settings: list[str] | None, name: str, text: str | None, fields: Mapping[str, str]
+    service: Path,
+    settings: list[str] | None,
+    name: str,
+    text: str | None,
+    fields: Mapping[str, str],
+    receive: Receiver,
 ) -> Answer:
     """Compose a service, run it without ports, and call one operation.
 
+    :param receive: called with each item of a stream.
     :raises CubekitError: if it cannot be composed or started, or has no such operation (CK501).
     """
     plan = compose_and_remember(service, settings)
@@ -52,12 +60,12 @@ def call_in_process(
                 endpoint = running.endpoint(name)
             except NotFound as error:
                 raise _no_operation(name, list(running.endpoints)) from error
-            return await _call(endpoint, text, fields)
+            return await _call(endpoint, text, fields, receive)
 
     return anyio.run(run)
 
 
-async def _call(endpoint: Endpoint, text: str | None, fields: Mapping[str, str]) -> Answer:
+async def _call(endpoint: Endpoint, text: str | None, fields: Mapping[str, str], receive: Receiver) -> Answer:
     operation = endpoint.operation
     try:
         arguments = _arguments(operation, text, fields)
@@ -66,11 +74,10 @@ async def _call(endpoint: Endpoint, text: str | None, fields: Mapping[str, str])
         caller = Caller("cli", frozenset({scope} if scope else ()))
         context = CallContext(caller=caller, port="cli")
         if operation.kind is ResultKind.STREAM:
-            items = []
             async with aclosing(endpoint.stream(context, arguments)) as stream:
                 async for item in stream:
-                    items.append(json.loads(operation.output.to_json(item)))  # noqa: PERF401 - one by one
-            return Answer(items=items)
+                    receive(json.loads(operation.output.to_json(item)))
+            return Answer(streamed=True)
         return Answer(data=_plain(operation, await endpoint.call(context, arguments)))
     except Failure as failure:
         return Answer(problem=_problem(failure))
@@ -102,10 +109,11 @@ def _problem(failure: Failure) -> dict[str, Any]:
     return {"code": failure.code, "detail": detail, "retryable": failure.retryable, "errors": errors}
 
 
-def call_over_http(url: str, name: str, text: str | None, fields: Mapping[str, str]) -> Answer:
+def call_over_http(url: str, name: str, text: str | None, fields: Mapping[str, str], receive: Receiver) -> Answer:
     """Call one operation of a running service.
 
-    :raises CubekitError: CK502 if it does not answer, CK501 if it has no such operation.
+    :param receive: called with each item of a stream.
+    :raises CubekitError: CK502 if it does not answer, or not as a service does; CK501 if it has no such operation.
     """
     document = get_json(url, "/openapi.json")
     operations = {
@@ -121,46 +129,62 @@ def call_over_http(url: str, name: str, text: str | None, fields: Mapping[str, s
     parameters = {
         one["name"]: one.get("schema", {}) for one in operation.get("parameters", ()) if one["in"] != "header"
     }
-    schema = {"properties": parameters, "components": document.get("components")} if parameters else body
-    values = json.loads(_merged(text, fields, {**document, **schema}) or "{}")
-    target = re.sub(r"{(\w+)}", lambda match: str(values.pop(match[1], "")), path)
-    with client(url) as http:
-        send: Callable[..., Any] = http.request
-        query = {"params": values} if verb in {"get", "delete"} else {"json": values}
-        answer = send(verb.upper(), target, headers={"accept": "application/x-ndjson, application/json"}, **query)
+    schema = {**document, "allOf": [{"properties": parameters}, body]}
+    values = json.loads(_merged(text, fields, schema))
+    target = re.sub(r"{(\w+)}", lambda match: quote(str(values.pop(match[1], "")), safe=""), path)
+    sent: dict[str, Any] = {"params": values} if verb in {"get", "delete"} else {"json": values}
+    accept = "application/x-ndjson, application/json, */*;q=0.1"
+    with client(url) as http, http.stream(verb.upper(), target, headers={"accept": accept}, **sent) as answer:
+        kind = answer.headers.get("content-type", "")
+        if kind.startswith("application/x-ndjson"):
+            return _receive_lines(answer.iter_lines(), receive)
         answer.read()
-    if answer.headers["content-type"].startswith("application/x-ndjson"):
-        return _read_stream(answer.text)
-    if answer.status_code >= 400:
-        return Answer(problem=answer.json())
-    if not answer.headers["content-type"].startswith("application/json"):
-        return Answer(data=answer.text)
-    return Answer(data=answer.json()["data"])
+        try:
+            if answer.status_code >= 400:
+                problem = answer.json()
+                return Answer(problem={"code": problem["code"], "detail": problem["detail"], **problem})
+            return Answer(data=answer.json()["data"] if kind.startswith("application/json") else answer.text)
+        except (ValueError, LookupError, TypeError) as error:
+            message = f"{url}{target} answered {answer.status_code} and not as a cubekit service does"
+            raise CubekitError(Diagnostic("CK502", message, found=answer.text[:200])) from error
 
 
-def _read_stream(text: str) -> Answer:
-    lines = [json.loads(line) for line in text.splitlines() if line]
-    items = [line["item"] for line in lines if "item" in line]
-    return Answer(items=items, problem=next((line["error"] for line in lines if "error" in line), None))
+def _receive_lines(lines: Iterable[str], receive: Receiver) -> Answer:
+    for line in lines:
+        frame = json.loads(line)
+        if "error" in frame:
+            return Answer(streamed=True, problem=frame["error"])
+        if "item" in frame:
+            receive(frame["item"])
+    return Answer(streamed=True)
 
 
 def _merged(text: str | None, fields: Mapping[str, str], schema: Schema) -> str:
-    """The JSON text with the fields put in; untouched if there are none."""
+    """The JSON text with the fields put in; untouched if there are none.
+
+    :raises CubekitError: CK504 if there is no object to put a field into.
+    """
     if not fields:
         return text if text is not None else "{}"
     try:
         document = json.loads(text) if text else {}
     except ValueError as error:
-        raise CubekitError(
-            Diagnostic("CK504", f"the input is not JSON: {error}", fix='\'{"name": "value"}\'')
-        ) from error
+        raise _unusable(f"the input is not JSON: {error}") from error
     for dotted, value in fields.items():
         *parents, last = dotted.split(".")
         inner = document
         for parent in parents:
-            inner = inner.setdefault(parent, {})
+            inner = inner.setdefault(parent, {}) if isinstance(inner, dict) else None
+        if not isinstance(inner, dict):
+            raise _unusable(f"field {dotted} has no object to go into")
         inner[last] = _typed(value, schema, [*parents, last])
     return json.dumps(document)
+
+
+def _unusable(message: str) -> CubekitError:
+    return CubekitError(
+        Diagnostic("CK504", message, fix='give one JSON object, \'{"name": "value"}\', or --name value')
+    )
 
 
 def _typed(text: str, schema: Schema, path: list[str]) -> Any:

@@ -6,16 +6,13 @@ import json as jsonlib
 import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from cubekit.cli.console import console
 from cubekit.cli.options import Json, Settings
 from cubekit.ground.diagnostics import CubekitError, Diagnostic
-
-if TYPE_CHECKING:
-    from cubekit.cli.calling import Answer
 
 __all__ = ["call"]
 
@@ -34,7 +31,9 @@ def call(
     words = [*words, *context.args]
     if not words:
         raise _unusable("no operation is named", "cubekit call SERVICE saju.calculate '{…}'")
-    service = Path(words.pop(0)) if not (url and _OPERATION.fullmatch(words[0])) else Path()
+    # SERVICE may be left out: a word that looks like an operation, and is no path, is one.
+    named = not _OPERATION.fullmatch(words[0]) or (not url and Path(words[0]).exists())
+    service = Path(words.pop(0)) if named else Path()
     if not words or not _OPERATION.fullmatch(words[0]):
         raise _unusable("no operation is named after the service", "cubekit call SERVICE saju.calculate '{…}'")
     operation, rest = words[0], words[1:]
@@ -43,11 +42,23 @@ def call(
 
     from cubekit.cli.calling import call_in_process, call_over_http
 
+    items: list[Any] = []
+    receive = _print_item if stream else items.append
     if url:
-        answer = call_over_http(url, operation, text, fields)
+        answer = call_over_http(url, operation, text, fields, receive)
     else:
-        answer = call_in_process(service, settings, operation, text, fields)
-    _show(answer, stream)
+        answer = call_in_process(service, settings, operation, text, fields, receive)
+    if answer.problem is not None:
+        _show_problem(answer.problem)
+        raise typer.Exit(1)
+    if not answer.streamed:
+        console.data(jsonlib.dumps(answer.data, ensure_ascii=False, indent=2), {"data": answer.data})
+    elif not stream:
+        console.data(jsonlib.dumps(items, ensure_ascii=False, indent=2), {"data": items})
+
+
+def _print_item(item: Any) -> None:
+    print(jsonlib.dumps({"item": item}, ensure_ascii=False), flush=True)  # noqa: T201 - NDJSON on stdout
 
 
 def _document(word: str) -> str:
@@ -79,24 +90,6 @@ def _fields(words: list[str]) -> dict[str, str]:
 
 def _unusable(message: str, fix: str) -> CubekitError:
     return CubekitError(Diagnostic("CK504", message, fix=fix))
-
-
-def _show(answer: Answer, stream: bool) -> None:
-    """Print what came; fail if it was a failure."""
-    if answer.items is not None:
-        collected: list[Any] = []
-        for item in answer.items:
-            if stream:
-                print(jsonlib.dumps({"item": item}, ensure_ascii=False), flush=True)  # noqa: T201 - NDJSON on stdout
-            else:
-                collected.append(item)
-        if not stream and answer.problem is None:
-            answer.data = collected
-    if answer.problem is not None:
-        _show_problem(answer.problem)
-        raise typer.Exit(1)
-    if answer.items is None or not stream:
-        console.data(jsonlib.dumps(answer.data, ensure_ascii=False, indent=2), {"data": answer.data})
 
 
 def _show_problem(problem: dict[str, Any]) -> None:

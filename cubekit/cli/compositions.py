@@ -11,10 +11,12 @@ import typer
 
 from cubekit.cli.console import console
 from cubekit.cli.options import Json, Service, Settings, Verbose
-from cubekit.ground.diagnostics import CubekitError
+from cubekit.ground.diagnostics import CubekitError, Diagnostic
 
 if TYPE_CHECKING:
+    from cubekit.composition.descriptors import Descriptor
     from cubekit.composition.plan import Plan
+    from cubekit.discovery import CubeInfo
 
 __all__ = ["check", "compose_and_remember", "graph", "openapi"]
 
@@ -33,9 +35,14 @@ def compose_and_remember(service: Path, settings: list[str] | None) -> Plan:
     from cubekit.composition.compose import compose
     from cubekit.composition.summaries import remember
 
-    plan = compose(service, settings or ())
-    remember({cube.descriptor.info: cube.descriptor for cube in plan.cubes.values()})
-    return plan
+    if console.safe:
+        message = "in safe mode no cube is imported, and a service cannot be composed without"
+        raise CubekitError(Diagnostic("CK504", message, fix="leave out --safe-mode"))
+    imported: dict[CubeInfo, Descriptor | CubekitError] = {}
+    try:
+        return compose(service, settings or (), imported=imported)
+    finally:
+        remember(imported)
 
 
 def check(
@@ -54,7 +61,7 @@ def check(
         try:
             plan = compose_and_remember(service, settings)
         except CubekitError as error:
-            if [problem.code for problem in error.diagnostics] == ["CK101"]:
+            if error.diagnostics[0].code in {"CK101", "CK504"}:  # nothing was composed
                 raise
             found, name = list(error.diagnostics), str(service)
         else:

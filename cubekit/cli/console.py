@@ -24,6 +24,8 @@ class Console:
     def __init__(self) -> None:
         self.as_json = False
         self.verbose = False
+        self.safe = False
+        """Whether no plugin may be imported."""
 
     def data(self, text: str, payload: dict[str, Any]) -> None:
         """Print a result: the text for people, or the payload for programs."""

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 import typer
 
 from cubekit.cli.console import console, table
-from cubekit.cli.options import Json
+from cubekit.cli.options import Json, Safe
 from cubekit.discovery import scan
 
 __all__ = ["doctor"]
@@ -27,7 +27,7 @@ class Finding:
     text: str
 
 
-def doctor(json: Json = False) -> None:
+def doctor(json: Json = False, safe_mode: Safe = False) -> None:
     """Tell what is wrong with this installation. Imports no cube. Exits with 1 if anything is."""
     findings = [_python(), *(_library(name) for name in _LIBRARIES), _compiler(), _cache(), *_cubes()]
     rows = [["ok" if one.ok else "WRONG", one.subject, one.text] for one in findings]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cubekit.cli.console import console, table
-from cubekit.cli.options import Json, Verbose
+from cubekit.cli.options import Json, Safe, Verbose
 from cubekit.discovery import scan
 from cubekit.ground.diagnostics import CubekitError, Diagnostic
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["info", "list_cubes"]
 
 
-def list_cubes(json: Json = False) -> None:
+def list_cubes(json: Json = False, safe_mode: Safe = False) -> None:
     """Show the installed cubes. Imports none of them."""
     from cubekit.composition.summaries import recall
 
@@ -56,8 +56,9 @@ def info(
     name: Annotated[str, typer.Argument(help="Name of an installed cube.")],
     json: Json = False,
     verbose: Verbose = False,
+    safe_mode: Safe = False,
 ) -> None:
-    """Show one cube in full. Imports it."""
+    """Show one cube in full. Imports it, unless in safe mode: then only what its metadata say."""
     from cubekit.composition.descriptors import describe
     from cubekit.composition.summaries import remember
 
@@ -73,6 +74,9 @@ def info(
                 "CK501", f'no cube called "{name}" is installed', found=f"installed: {similar}", fix="cubekit list"
             )
         )
+    if console.safe:
+        _show_metadata(cube)
+        return
     try:
         descriptor = describe(cube)
     except CubekitError as error:
@@ -80,6 +84,20 @@ def info(
         raise
     remember({cube: descriptor})
     console.data(_text(cube, descriptor), {"cube": _payload(cube, descriptor)})
+
+
+def _show_metadata(cube: CubeInfo) -> None:
+    payload = {
+        "name": cube.name,
+        "colour": cube.colour,
+        "version": cube.version,
+        "distribution": cube.distribution,
+        "target": cube.target,
+        "location": cube.location,
+        "requiresCubekit": cube.requires_cubekit,
+    }
+    rows = [[key, str(value)] for key, value in payload.items()]
+    console.data(f"{cube.colour.emoji} {cube.name}, not imported\n{table(rows)}", {"cube": payload})
 
 
 def _payload(cube: CubeInfo, descriptor: Descriptor) -> dict[str, Any]:
@@ -94,6 +112,7 @@ def _payload(cube: CubeInfo, descriptor: Descriptor) -> dict[str, Any]:
         "doc": descriptor.doc,
         "backends": list(descriptor.cube.backends),
         "exclusive": descriptor.cube.exclusive,
+        "lifecycle": descriptor.lifecycle,
         "provides": [{"name": name, "version": str(one.version)} for name, one in descriptor.provides.items()],
         "requires": [
             {

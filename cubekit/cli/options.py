@@ -9,7 +9,7 @@ import typer
 
 from cubekit.cli.console import console
 
-__all__ = ["COMPLETE", "DEFAULT_URL", "Json", "Service", "Settings", "Url", "Verbose"]
+__all__ = ["COMPLETE", "DEFAULT_URL", "Json", "Safe", "Service", "Settings", "Url", "Verbose"]
 
 
 def _use_json(value: bool) -> bool:
@@ -22,6 +22,12 @@ def _be_verbose(value: bool) -> bool:
     return value
 
 
+def _be_safe(value: bool) -> bool:
+    console.safe = console.safe or value
+    return value
+
+
+Safe = Annotated[bool, typer.Option("--safe-mode", callback=_be_safe, help="Import no plugin at all.")]
 Json = Annotated[bool, typer.Option("--json", callback=_use_json, is_eager=True, help="Print JSON for programs.")]
 Verbose = Annotated[bool, typer.Option("--verbose", callback=_be_verbose, help="Show tracebacks of plugins.")]
 Service = Annotated[

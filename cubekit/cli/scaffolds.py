@@ -14,6 +14,7 @@ import typer
 
 from cubekit.cli.console import console
 from cubekit.cli.options import Json
+from cubekit.discovery import scan
 from cubekit.ground.colours import Colour
 from cubekit.ground.diagnostics import CubekitError, Diagnostic
 
@@ -37,6 +38,9 @@ def new_cube(
 ) -> None:
     """Make a complete cube, whose tests pass as they are."""
     target = _target(name, directory)
+    if (installed := scan().get(name)) is not None:
+        message = f'a cube called "{name}" is installed already, from {installed.distribution}'
+        raise CubekitError(Diagnostic("CK503", message, fix="take another name"))
     module = name.replace("-", "_")
     title = "".join(word.capitalize() for word in name.split("-"))
     written = _write("cube", target, {"name": name, "module": module, "title": title, "colour": colour})

@@ -14,7 +14,7 @@ from cubekit.composition.plan import LeftOut, Plan, PlannedCube
 from cubekit.composition.plugins import Plugins, load_plugins
 from cubekit.composition.service_file import CubeSection, GroupSection, ServiceFile
 from cubekit.composition.wiring import Candidate, bind, start_order
-from cubekit.discovery import Catalogue, RegistryEntry, load_registry, scan
+from cubekit.discovery import Catalogue, CubeInfo, RegistryEntry, load_registry, scan
 from cubekit.discovery.cubes import normalised
 from cubekit.ground.colours import Colour
 from cubekit.ground.diagnostics import CubekitError, Diagnostic, Place
@@ -29,6 +29,7 @@ def compose(
     *,
     catalogue: Catalogue | None = None,
     environ: Mapping[str, str] | None = None,
+    imported: dict[CubeInfo, Descriptor | CubekitError] | None = None,
 ) -> Plan:
     """Read, resolve and check a service. Imports the cubes it names, and nothing else runs.
 
@@ -36,10 +37,11 @@ def compose(
     :param settings: overrides such as ``cubes.saju.config.longitude=127.5``, which win over the environment's.
     :param catalogue: the installed cubes, if they are known already.
     :param environ: the environment, ``os.environ`` by default.
+    :param imported: receives each cube that was imported, with its descriptor or what was wrong with it.
     :raises CubekitError: with everything that is wrong, in the order of the file.
     """
     document, problems = read_document(path, settings, environ)
-    return compose_document(document, catalogue or scan(), environ=environ, problems=problems)
+    return compose_document(document, catalogue or scan(), environ=environ, problems=problems, imported=imported)
 
 
 def compose_document(
@@ -48,6 +50,7 @@ def compose_document(
     *,
     environ: Mapping[str, str] | None = None,
     problems: Iterable[Diagnostic] = (),
+    imported: dict[CubeInfo, Descriptor | CubekitError] | None = None,
 ) -> Plan:
     """Do the same from a document that has been read already.
 
@@ -58,7 +61,7 @@ def compose_document(
     found = [*problems, *invalid]
     if service is None:
         raise CubekitError(_in_order(found))
-    return _Composer(document, service, catalogue, environ, found).plan()
+    return _Composer(document, service, catalogue, environ, found, {} if imported is None else imported).plan()
 
 
 class _Composer:
@@ -71,6 +74,7 @@ class _Composer:
         catalogue: Catalogue,
         environ: Mapping[str, str] | None,
         problems: list[Diagnostic],
+        imported: dict[CubeInfo, Descriptor | CubekitError],
     ) -> None:
         self.document = document
         self.service = service
@@ -79,7 +83,7 @@ class _Composer:
         self.problems = problems
         self.warnings: list[Diagnostic] = []
         self.left_out: dict[str, LeftOut] = {}
-        self.descriptors: dict[str, Descriptor | CubekitError] = {}
+        self.imported = imported
 
     def plan(self) -> Plan:
         for problem in check_availability(self.service, self.document):
@@ -147,13 +151,13 @@ class _Composer:
             )
             self._leave_out_or_fail(name, section, info.colour, [problem])
             return None
-        if cube not in self.descriptors:
+        if info not in self.imported:
             try:
-                self.descriptors[cube] = descriptor = describe(info)
+                self.imported[info] = descriptor = describe(info)
                 plugins.descriptor_loaded(descriptor)
             except CubekitError as error:
-                self.descriptors[cube] = error
-        result = self.descriptors[cube]
+                self.imported[info] = error
+        result = self.imported[info]
         if isinstance(result, Descriptor):
             return result
         located = [problem if problem.place else replace(problem, place=place) for problem in result.diagnostics]

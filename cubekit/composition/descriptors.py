@@ -78,6 +78,12 @@ class Descriptor:
         """The model of its configuration."""
         return self.cube.config_type
 
+    @property
+    def lifecycle(self) -> list[str]:
+        """The lifecycle methods that it defines."""
+        steps = ("initialize", "start", "stop", "destroy", "lifespan", "health_check")
+        return [step for step in steps if getattr(self.cube, step) is not getattr(Cube, step)]
+
     def http_forms(self) -> Iterator[tuple[tuple[str, str], str]]:
         """HTTP method and relative path of everything that answers requests, with the Python name of the method."""
         for operation in self.operations:

@@ -22,6 +22,7 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "saju"
 
 _CUBES = """
 import anyio, os, sys
+from typing import AsyncIterator
 from cubekit import Cube, operation
 
 class Slow(Cube):
@@ -35,6 +36,14 @@ class Slow(Cube):
 
     async def stop(self) -> None:
         print("slow has stopped", file=sys.stderr, flush=True)
+
+    @operation
+    async def forever(self) -> AsyncIterator[int]:
+        number = 0
+        while True:
+            yield number
+            number += 1
+            await anyio.sleep(0)
 
 class Hanging(Cube):
     async def start(self) -> None:
@@ -174,3 +183,17 @@ def test_a_signal_while_starting_ends_it(site: Path) -> None:
         assert next(events)["after"] == "starting"
         process.send_signal(signal.SIGINT)
         assert process.wait(timeout=20) == 0
+
+
+def test_call_prints_the_items_of_an_endless_stream_as_they_come(site: Path) -> None:
+    service = slow_service(site)
+    with up(service) as (_, events):
+        for target in ([str(service)], ["--url", ready(events)]):
+            command = [sys.executable, "-m", "cubekit.cli", "call", *target, "slow.forever", "--stream"]
+            with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+                assert process.stdout is not None
+                assert [json.loads(process.stdout.readline()) for _ in range(3)] == [{"item": n} for n in range(3)]
+                process.send_signal(signal.SIGINT)
+                _, errors = process.communicate(timeout=20)
+                assert process.returncode == 1
+                assert "Traceback" not in errors

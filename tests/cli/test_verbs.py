@@ -218,3 +218,49 @@ def test_completion(shell: str) -> None:
     assert "_CUBEKIT_COMPLETE" in cubekit("completion", shell).stdout
     asked = cubekit(_CUBEKIT_COMPLETE="complete_bash", COMP_WORDS="cubekit do", COMP_CWORD="1")
     assert asked.stdout.split() == ["doctor"]
+
+
+def test_safe_mode_imports_no_plugin(tmp_path: Path) -> None:
+    site = distribution(tmp_path, "plug", "[cubekit.feature]\nplug = plug:Plug\n")
+    (site / "plug.py").write_text(_PLUGIN)
+    for arguments in (["--safe-mode", "info", "plug"], ["info", "plug", "--safe-mode"], ["list", "--safe-mode"]):
+        done = cubekit(*arguments, PYTHONPATH=str(site))
+        assert done.returncode == 0
+        assert "imported" not in done.stderr
+    assert cubekit("--safe-mode", "check", EXAMPLE).returncode == 2
+
+
+def test_a_cube_that_check_could_not_import_is_listed_as_broken(tmp_path: Path) -> None:
+    site = distribution(tmp_path, "plug", "[cubekit.feature]\nplug = plug:Plug\n")
+    (site / "plug.py").write_text("raise RuntimeError('no luck')\n")
+    (tmp_path / "service.toml").write_text('[service]\nname = "x"\n[cubes.p]\nuse = "plug"\n')
+    assert payload("check", tmp_path, status=4, PYTHONPATH=str(site))["errors"][0]["code"] == "CK301"
+    states = {cube["name"]: cube["state"] for cube in payload("list", PYTHONPATH=str(site))["cubes"]}
+    assert states["plug"] == "broken"
+    (site / "plug.py").write_text(_PLUGIN)
+    states = {cube["name"]: cube["state"] for cube in payload("list", PYTHONPATH=str(site))["cubes"]}
+    assert states["plug"] == "installed", "the file has changed, so what was known of it is forgotten"
+
+
+@pytest.mark.parametrize(
+    "fields", [["--a", "1", "--a.b", "2"], ["[1]", "--a", "1"], ["{", "--a", "1"], ["{}", "stray"]]
+)
+def test_input_that_cannot_be_put_together_is_2(fields: list[str]) -> None:
+    done = cubekit("call", EXAMPLE, "saju.calculate", *fields)
+    assert done.returncode == 2
+    assert "[CK504]" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_service_of_a_call_may_be_left_out() -> None:
+    assert cubekit("call", "saju.calculate", BIRTH, cwd=EXAMPLE).returncode == 0
+
+
+def test_wrong_usage_is_json_too() -> None:
+    assert payload("nonsense", status=2)["errors"][0]["code"] == "CK504"
+
+
+def test_a_name_that_is_installed_is_taken(tmp_path: Path) -> None:
+    done = cubekit("new", "cube", "saju-calculation", "--dir", tmp_path)
+    assert done.returncode == 1
+    assert "CK503" in done.stderr
