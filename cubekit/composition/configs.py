@@ -31,10 +31,9 @@ def make_config(
     before = len(problems)
     resolver = _References(document, problems, os.environ if environ is None else environ)
     data = resolver.resolve(model, raw, ("cubes", instance, "config"))
-    strict_model = model if model.model_config.get("extra") else _forbidding(model)
     try:
-        strict_model.model_validate(data)
-        config = model.model_validate(data)
+        # A mistyped key must not pass unnoticed, unless the author says that any key may stand there.
+        config = model.model_validate(data, extra=None if model.model_config.get("extra") else "forbid")
     except ValidationError as error:
         secret = any(_is_secret(field.annotation) for field in model.model_fields.values())
         problems += validation_diagnostics(
@@ -138,8 +137,3 @@ def _takes_table(annotation: Any) -> bool:
         alternative in {Any, dict, None} or get_origin(alternative) in {dict, Mapping}
         for alternative in _alternatives(annotation)
     )
-
-
-def _forbidding(model: type[BaseModel]) -> type[BaseModel]:
-    """The same model, refusing unknown keys: a mistyped key of a configuration must not pass unnoticed."""
-    return type(model.__name__, (model,), {"model_config": {"extra": "forbid"}, "__module__": model.__module__})

@@ -60,7 +60,10 @@ class Supervisor:
             for other in needed:
                 await _first_of(other.settled.wait, self._stop.wait)
             try:
-                await self._live()
+                if stop.is_set():  # perhaps because one of them could not start
+                    self.instance.enter(State.STOPPED)
+                else:
+                    await self._live()
             finally:
                 self.instance.settled.set()
                 self.instance.finished.set()

@@ -37,8 +37,13 @@ class Ring(Protocol):
         ...
 
 
+class Shelf(BaseModel):
+    boards: int = 3
+
+
 class Settings(BaseModel):
     size: int = 1
+    shelf: Shelf = Shelf()
     secret: SecretStr | None = None
 
 
@@ -153,6 +158,7 @@ def test_broken_toml(tmp_path: Path) -> None:
         ("[http]\nprot = 1", 'write "port"'),
         ("[cubes.k]\nuse='keeper'\noptinal = true", 'write "optional"'),
         ("[cubes.k]\nuse='keeper'\nconfig.sise = 3", 'write "size"'),
+        ("[cubes.k]\nuse='keeper'\nconfig.shelf.bords = 3", 'write "boards"'),
     ],
 )
 def test_unknown_keys(tmp_path: Path, text: str, suggestion: str) -> None:

@@ -381,3 +381,21 @@ async def test_cancelling_everything_releases_what_was_acquired() -> None:
             await anyio.sleep_forever()
     assert scope.cancelled_caught
     assert log == ["a.initialize", "a.start", "a.destroy"]
+
+
+async def test_what_depends_on_a_cube_that_cannot_start_is_not_started() -> None:
+    log: list[str] = []
+    recorder: Any = recording(log, fail_in="start")
+    consumer: Any = recording(log)
+
+    class Provider(recorder, Clock, implements="test.clock@1.0"):  # type: ignore[misc,call-arg]
+        async def tick(self) -> int:
+            return 1
+
+    class Consumer(consumer):  # type: ignore[misc]
+        ticker: Annotated[Clock, ">=1,<2"]
+
+    with pytest.raises(CubekitError, match="CK401"):
+        async with running({"consumer": Consumer, "provider": Provider}):
+            pytest.fail("the service must not have started")
+    assert log == ["provider.initialize", "provider.start", "provider.destroy"]
