@@ -63,7 +63,8 @@ class Failure(Exception):
     def localized(self, locale: str) -> str:
         """Return the message in a language (``ko`` or ``ko-KR``), or in English if there is no translation."""
         template = self.text or self.translations.get(locale.split("-")[0].lower()) or self.message
-        return template.format_map(self.params) if self.params else template
+        # Not str.format: a message may contain what a user wrote, and that must not be evaluated.
+        return re.sub(r"\{(\w+)\}", lambda match: str(self.params.get(match[1], match[0])), template)
 
     @classmethod
     def slug(cls) -> str:

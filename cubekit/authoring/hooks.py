@@ -1,4 +1,4 @@
-"""The marker for composition-time plugins; the hooks themselves are in `cubekit.composition.hookspecs`."""
+"""The marker for composition-time plugins; the hooks themselves are in `cubekit.composition.plugins`."""
 
 from __future__ import annotations
 

@@ -97,7 +97,7 @@ class _Composer:
         for check in (check_exclusive, check_paths, check_scopes):
             self.problems += check(candidates)
         groups = {"default": GroupSection(), **self.service.supervise}
-        cubes = {name: self._planned(candidates[name], groups) for name in order} if not cycles else {}
+        cubes = {name: self._planned(candidates[name], groups) for name in order}
         if any(problem.severity == "error" for problem in self.problems):
             raise CubekitError(_in_order(self.problems))
         return Plan(
@@ -248,6 +248,8 @@ class _Composer:
 
 
 def _in_order(problems: Iterable[Diagnostic]) -> list[Diagnostic]:
-    return sorted(
-        problems, key=lambda problem: (problem.place is None, problem.place.line or 0 if problem.place else 0)
-    )
+    found = list(problems)
+    # A line that holds a secret is shown by nobody, whatever else is wrong with it.
+    secret = {problem.place for problem in found if problem.code == "CK108"}
+    hidden = [replace(problem, show_line=False) if problem.place in secret else problem for problem in found]
+    return sorted(hidden, key=lambda problem: (problem.place is None, (problem.place and problem.place.line) or 0))

@@ -35,10 +35,8 @@ def make_config(
         # A mistyped key must not pass unnoticed, unless the author says that any key may stand there.
         config = model.model_validate(data, extra=None if model.model_config.get("extra") else "forbid")
     except ValidationError as error:
-        secret = any(_is_secret(field.annotation) for field in model.model_fields.values())
-        problems += validation_diagnostics(
-            error, document, ("cubes", instance, "config"), model, show_values=not secret
-        )
+        # A value may have come from a reference, and what is referred to is a secret whatever its type.
+        problems += validation_diagnostics(error, document, ("cubes", instance, "config"), model, show_values=False)
         return None
     return config if len(problems) == before else None
 

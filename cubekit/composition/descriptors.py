@@ -10,7 +10,7 @@ from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel
 
-from cubekit.authoring.contracts import ContractInfo, DeclarationError, contract_of, contracts_kept_by
+from cubekit.authoring.contracts import ContractInfo, DeclarationError, contract_of, contracts_kept_by, is_stream
 from cubekit.authoring.cubes import Cube
 from cubekit.authoring.operations import RouteOptions, operation_options, route_options
 from cubekit.composition.operations import Operation, make_operation
@@ -198,8 +198,8 @@ def _check_methods(
 def _requirements(info: CubeInfo, cube: type[Cube[Any]], problems: list[Diagnostic]) -> tuple[Requirement, ...]:
     try:
         hints = get_type_hints(cube, include_extras=True)
-    except NameError as error:
-        problems.append(_wrong(info, f"the annotation {error.name!r} on the class cannot be resolved at run time"))
+    except Exception as error:  # noqa: BLE001 - evaluating an annotation runs code of the cube
+        problems.append(_wrong(info, f"an annotation on the class cannot be resolved at run time: {error}"))
         return ()
     found = []
     for attribute, hint in hints.items():
@@ -239,7 +239,8 @@ def _operations(
         provision = promised.get(name)
         if options is None and (provision is None or getattr(provision.contract.protocol, name) is function):
             continue
-        is_async = inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
+        promise = getattr(provision.contract.protocol, name) if provision else function
+        is_async = inspect.iscoroutinefunction(promise) or is_stream(promise)
         if options is None and not is_async:
             continue  # a plain method of a local contract: the proxy hands it out as it is
         try:

@@ -138,7 +138,7 @@ def _rewrite(node: Any) -> Any:
         return tuple(_rewrite(item) for item in node)
     if not isinstance(node, dict):
         return node
-    copy = {key: value if key == "metadata" else _rewrite(value) for key, value in node.items()}
+    copy = {key: value if key in {"metadata", "default"} else _rewrite(value) for key, value in node.items()}
     kind: Literal["model-fields", "typed-dict", "dataclass-args"] | Any = copy.get("type")
     if kind in {"model-fields", "typed-dict"}:
         copy["fields"] = {name: _aliased(name, field) for name, field in copy["fields"].items()}

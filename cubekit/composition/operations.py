@@ -124,8 +124,8 @@ def make_operation(function: Callable[..., Any], options: OperationOptions | Non
     where = function.__qualname__
     try:
         hints = get_type_hints(function, include_extras=True)
-    except NameError as error:
-        raise DeclarationError(f"{where}: the annotation {error.name!r} cannot be resolved at run time") from error
+    except Exception as error:
+        raise DeclarationError(f"{where}: an annotation cannot be resolved at run time: {error}") from error
     exposed = options is not None
     options = options or OperationOptions()
     stream = is_stream(function)

@@ -101,7 +101,7 @@ class CubeSection(Section):
     use: Annotated[str, AfterValidator(_use)]
     config: dict[str, Any] = {}
     optional: bool = False
-    bind: dict[str, InstanceNames] = {}
+    bind: dict[str, Annotated[InstanceNames, Field(min_length=1)]] = {}
     path: PathSegment | None = None
     engine: Literal["inline", "process", "ray"] = "inline"
     replicas: Replicas = Replicas()

@@ -87,7 +87,8 @@ class EventSubscription(Generic[E]):
                 yield self._waiting.popleft()
             if self._closed:
                 return
-            self._arrived = anyio.Event()
+            if self._arrived.is_set():  # otherwise somebody else waits for this one too
+                self._arrived = anyio.Event()
             await self._arrived.wait()
 
     def close(self) -> None:

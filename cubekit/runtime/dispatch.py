@@ -119,6 +119,8 @@ class Endpoint:
 
     async def _next_item(self, context: CallContext, opened: AsyncGenerator[Any, None], patience: float | None) -> Any:
         deadline = context.deadline
+        if deadline is not None and deadline <= anyio.current_time():
+            raise DeadlineExceeded()  # an item that does not suspend is never cancelled by a scope
         if patience is not None:
             limit = anyio.current_time() + patience
             deadline = limit if deadline is None else min(deadline, limit)
@@ -203,10 +205,16 @@ class _Accounting:
         self._began = perf_counter()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, raised: BaseException | None, traceback: object) -> None:
+        error = raised
+        while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+            error = error.exceptions[0]  # a task group inside the operation is its own business
         self._endpoint.instance.end()
         self._endpoint.metrics.end(_outcome(error), perf_counter() - self._began)
-        if isinstance(error, Exception) and not isinstance(error, Failure):
+        if isinstance(error, Failure):
+            if error is not raised:
+                raise error
+        elif isinstance(error, Exception | SystemExit):
             trace = self._context.trace_id if self._context else "-"
             _log.error("%s failed [trace %s]", self._endpoint.name, trace, exc_info=error)
             raise Internal() from error
@@ -217,4 +225,4 @@ def _outcome(error: BaseException | None) -> str:
         return OK
     if isinstance(error, Failure):
         return error.code
-    return Internal.code if isinstance(error, Exception) else "CANCELLED"
+    return Internal.code if isinstance(error, Exception | SystemExit) else "CANCELLED"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import anyio
 
@@ -49,12 +50,26 @@ async def _check(instance: Instance) -> Health:
         return Health("warn" if instance.planned.optional else "fail", reason)
     try:
         with anyio.fail_after(_TIME_LIMIT):
-            return await cube.health_check()
+            return _sound(await cube.health_check())
     except TimeoutError:
         return Health("fail", f"health_check() did not answer within {_TIME_LIMIT:g} s")
     except Exception as error:
         cube.log.exception("health_check() failed")
         return Health("fail", f"health_check() raised {type(error).__name__}")
+
+
+def _sound(said: Any) -> Health:
+    """Return what a cube said, if it can be passed on; its author may not have checked the types.
+
+    :raises TypeError: if it cannot.
+    """
+    if not isinstance(said, Health) or str(said.status) not in {"pass", "warn", "fail"}:
+        raise TypeError(f"health_check() returned {said!r}, which is no Health")
+    observed: dict[str, Any] = dict(said.observed)
+    for name, value in observed.items():
+        if not isinstance(value, str | int | float) or (isinstance(value, float) and not math.isfinite(value)):
+            raise TypeError(f"health_check() observed {name} = {value!r}, which has no JSON form")
+    return said
 
 
 def worst(checks: dict[str, InstanceHealth]) -> Status:
@@ -72,6 +87,6 @@ def is_ready(service: Service) -> bool:
         service.started
         and not service.stopping
         and all(
-            service.instances[name].state is State.RUNNING for name in service.plan.ready if name in service.instances
+            name in service.instances and service.instances[name].state is State.RUNNING for name in service.plan.ready
         )
     )

@@ -148,7 +148,7 @@ class Supervisor:
                 self._give_up(self.instance.problem)
             return False
         first, last = self._group.backoff
-        pause = min(last, first * 2 ** (len(self._crashes) - 1)) * random.uniform(0.75, 1.0)  # noqa: S311 - jitter
+        pause = min(last, first * 2 ** min(len(self._crashes) - 1, 60)) * random.uniform(0.75, 1.0)  # noqa: S311 - jitter
         self.instance.restarts += 1
         self.instance.expect_retry(pause)
         self.instance.enter(State.RESTARTING, _sentence(cause))
