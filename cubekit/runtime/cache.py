@@ -39,10 +39,18 @@ class ResultCache:
 
     def key(self, context: CallContext, arguments: Mapping[str, Any]) -> Hashable:
         """The key of a call: its arguments, the language, and the caller unless the operation is public."""
-        said = tuple((name, self._adapters[name].dump_json(value)) for name, value in sorted(arguments.items()))
+        said = tuple((name, self._part(name, value)) for name, value in sorted(arguments.items()))
         caller = None if self._public else (context.caller.principal, context.caller.tenant, context.caller.scopes)
         # A result computed before an event and stored after it must not be found: the generation tells them apart.
         return said, context.locale, caller, self._generation
+
+    def _part(self, name: str, value: Any) -> Hashable:
+        # The value itself where that is possible: JSON shows every secret as the same asterisks.
+        try:
+            hash(value)
+        except TypeError:
+            return self._adapters[name].dump_json(value)
+        return type(value), value
 
     def get(self, key: Hashable) -> _Entry | None:
         """The result under a key, unless it is too old."""

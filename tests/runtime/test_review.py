@@ -8,8 +8,20 @@ from typing import Any
 
 import anyio
 import pytest
+from pydantic import SecretStr
 
-from cubekit import CallContext, Cube, CubekitError, DeadlineExceeded, Event, Health, Internal, NotFound, operation
+from cubekit import (
+    Cache,
+    CallContext,
+    Cube,
+    CubekitError,
+    DeadlineExceeded,
+    Event,
+    Health,
+    Internal,
+    NotFound,
+    operation,
+)
 from cubekit.composition.compose import compose_document
 from cubekit.composition.documents import Document
 from cubekit.discovery import Catalogue
@@ -106,3 +118,15 @@ async def test_two_tasks_may_share_a_subscription() -> None:
             bus.publish(Rung())
             subscription.close()
     assert len(heard) == 2
+
+
+async def test_cached_results_of_different_secrets_are_kept_apart() -> None:
+    class Vault(Cube):
+        @operation(public=True, cache=Cache("1h"))
+        async def owner(self, token: SecretStr) -> str:
+            return token.get_secret_value()
+
+    async with running({"v": Vault}) as service:
+        for token in ("one", "two", "one"):
+            assert await service.call("v.owner", token=SecretStr(token)) == token
+        assert service.endpoints["v.owner"].metrics.cache_hits == 1
