@@ -25,7 +25,8 @@ _ROUTE = "__cubekit_route__"
 class Cache:
     """How long a result may be reused.
 
-    Keys contain the caller, unless the operation is ``public``. Every caller gets the same object: return frozen values.
+    Keys contain the caller, unless the operation is ``public``. Every caller gets the same object, so return frozen
+    values.
 
     :param ttl: seconds, or a text such as ``"24h"``.
     :param invalidated_by: event classes at whose arrival every result of the operation is forgotten.
