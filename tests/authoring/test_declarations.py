@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Protocol
+from typing import Any, Protocol
 
 import pytest
 from pydantic import BaseModel
@@ -158,17 +158,6 @@ def test_models_are_frozen_and_speak_camel_case() -> None:
 @pytest.mark.parametrize(("total", "pages"), [(0, 1), (10, 1), (11, 2)])
 def test_pages_know_how_many_there_are(total: int, pages: int) -> None:
     assert Page[int](items=(), page=1, limit=10, total=total).total_pages == pages
-
-
-def test_a_requirement_is_an_annotation() -> None:
-    @contract("a.c", version="1")
-    class Promise(Protocol):
-        async def get(self) -> int: ...
-
-    class Consumer(Cube):
-        promise: Annotated[Promise, ">=1"]
-
-    assert "promise" in Consumer.__annotations__
 
 
 def test_events_are_frozen() -> None:
