@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import secrets
+import math
+import random
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-__all__ = ["ANONYMOUS", "CallContext", "Caller", "active_call", "current_call"]
+__all__ = ["ANONYMOUS", "CallContext", "Caller", "active_call", "current_call", "with_deadline"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,7 @@ ANONYMOUS = Caller()
 
 
 def _new_trace_id() -> str:
-    return secrets.token_hex(16)
+    return f"{random.getrandbits(128):032x}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class CallContext:
 
     caller: Caller = ANONYMOUS
     deadline: float | None = None
-    """When the call must be over, on the clock of `anyio.current_time`; None for never."""
+    """When the call must be over, on the clock of `time.monotonic`; None for never."""
     locale: str = "en"
     """Language tag of the texts the caller wants."""
     trace_id: str = field(default_factory=_new_trace_id)
@@ -50,8 +51,9 @@ class CallContext:
     """The way in: ``rest``, ``sse``, ``cli``, … or ``internal``."""
 
 
-active_call: ContextVar[CallContext] = ContextVar("cubekit.active_call")
-"""The context of the running call; set by the runtime's dispatcher only."""
+active_call: ContextVar[tuple[CallContext, float] | None] = ContextVar("cubekit.active_call", default=None)
+"""The running call as it came, and its deadline, which may be earlier than the one it came with; infinite for never.
+Set by the runtime's dispatcher only, and None outside of a call."""
 
 
 def current_call() -> CallContext:
@@ -59,7 +61,13 @@ def current_call() -> CallContext:
 
     :raises RuntimeError: outside of a call, for instance in a background task.
     """
-    try:
-        return active_call.get()
-    except LookupError:
-        raise RuntimeError("no call is being answered here: current_call() works inside an operation") from None
+    active = active_call.get()
+    if active is None:
+        raise RuntimeError("no call is being answered here: current_call() works inside an operation")
+    return with_deadline(*active)
+
+
+def with_deadline(context: CallContext, deadline: float) -> CallContext:
+    """Return a context with another deadline; infinite for never."""
+    said = None if deadline == math.inf else deadline
+    return context if context.deadline == said else replace(context, deadline=said)

@@ -64,7 +64,10 @@ class Events(Protocol):
 
     def publish(self, event: Event) -> None:
         """Hand an event to everyone who listens. Never waits: a listener that does not keep up loses its oldest events,
-        which is logged and counted."""
+        which is logged and counted.
+
+        In the event loop's thread only; from another one, ``anyio.from_thread.run_sync(self.events.publish, event)``.
+        """
 
     def subscribe(self, kind: type[E]) -> Subscription[E]:
-        """Listen, from now on, to events of a class and of classes derived from it."""
+        """Listen, from now on, to events of a class and of classes derived from it, while the cube lives."""

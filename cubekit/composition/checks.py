@@ -29,10 +29,6 @@ def check_availability(service: ServiceFile, document: Document) -> Iterator[Dia
             yield Diagnostic("CK110", f'unknown port "{port}"', place, needed=f"one of: {', '.join(_PORTS)}")
     if service.http.workers > 1:
         yield _later(document, "http.workers > 1", "http", "workers", fix="workers = 1")
-    for name, group in service.supervise.items():
-        if group.strategy != "one_for_one":
-            keys = ("supervise", name, "strategy")
-            yield _later(document, f'strategy "{group.strategy}"', *keys, fix='strategy = "one_for_one"')
     for name, section in service.cubes.items():
         yield from _check_engine(name, section, document)
 

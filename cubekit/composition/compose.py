@@ -240,6 +240,8 @@ class _Composer:
             optional=section.optional,
             engine=section.engine,
             limits=section.limits,
+            breaker=section.breaker,
+            retry=section.retry,
             start_timeout=section.start_timeout,
             stop_timeout=section.stop_timeout,
             group=next((group for group, members in groups.items() if name in members.cubes), "default"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dis
 import inspect
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
@@ -69,6 +70,8 @@ class Operation:
     kind: ResultKind
     result: Any
     """Type of the value, or of an item of a page or stream."""
+    suspends: bool
+    """Whether a call may wait for something: its code has an ``await``, or cannot be looked into."""
 
     @property
     def http(self) -> tuple[str, str]:
@@ -144,6 +147,7 @@ def make_operation(function: Callable[..., Any], options: OperationOptions | Non
         parameters=_parameters(function, hints, options.http or ("POST", "")),
         kind=kind,
         result=result,
+        suspends=stream or _may_suspend(function),
     )
     if exposed:
         _check_path(where, operation)
@@ -198,6 +202,11 @@ def _check_path(where: str, operation: Operation) -> None:
     known = {name for parameter in operation.parameters for name in (parameter.name, parameter.alias)}
     if missing := set(_PLACEHOLDER.findall(operation.http[1])) - known:
         raise DeclarationError(f"{where}: the path names {', '.join(sorted(missing))}, which is no parameter")
+
+
+def _may_suspend(function: Callable[..., Any]) -> bool:
+    code = getattr(function, "__code__", None)  # what is compiled has none
+    return code is None or any(step.opname == "SEND" for step in dis.get_instructions(code))
 
 
 def _build_codecs(where: str, operation: Operation) -> None:

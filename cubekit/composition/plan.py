@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from cubekit.composition.descriptors import Descriptor
 from cubekit.composition.plugins import Plugins
-from cubekit.composition.service_file import GroupSection, HttpSection, Limits
+from cubekit.composition.service_file import BreakerSection, GroupSection, HttpSection, Limits, RetrySection
 from cubekit.ground.colours import Colour
 from cubekit.ground.diagnostics import Diagnostic, Place
 
@@ -29,6 +29,8 @@ class PlannedCube:
     optional: bool = False
     engine: str = "inline"
     limits: Limits = field(default_factory=Limits)
+    breaker: BreakerSection | None = None
+    retry: RetrySection | None = None
     start_timeout: float = 30.0
     stop_timeout: float = 10.0
     group: str = "default"

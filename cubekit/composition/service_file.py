@@ -90,9 +90,26 @@ class Limits(Section):
 
     memory: Size | None = None
     queue: Annotated[int, Field(ge=1)] | None = None
-    """Calls under way at the same time; one more is refused at once."""
+    """Calls under way at the same time; one more is refused at once, and less important ones before."""
     deadline: Duration | None = None
     """Seconds for any operation that has no shorter timeout of its own."""
+
+
+class BreakerSection(Section):
+    """``breaker`` of a cube: each of its operations is left in peace after failures in a row."""
+
+    failures: int = Field(default=5, ge=1)
+    pause: Duration = 5.0
+    """Seconds until one call tries again."""
+
+
+class RetrySection(Section):
+    """``retry`` of a cube: idempotent operations are tried again when they are unavailable."""
+
+    attempts: int = Field(default=2, ge=1)
+    """Tries after the first."""
+    budget: float = Field(default=0.1, gt=0)
+    """Retries for each call, over many calls."""
 
 
 class CubeSection(Section):
@@ -106,6 +123,8 @@ class CubeSection(Section):
     engine: Literal["inline", "process", "ray"] = "inline"
     replicas: Replicas = Replicas()
     limits: Limits = Limits()
+    breaker: BreakerSection | None = None
+    retry: RetrySection | None = None
     start_timeout: Duration = 30.0
     stop_timeout: Duration = 10.0
 

@@ -41,7 +41,7 @@ TITLES: dict[str, str] = {
     # 4xx: the running service
     "CK401": "cube failed",
     "CK402": "cube did not start in time",
-    "CK403": "cube did not stop in time",
+    "CK403": "cube did not stop properly",
     "CK404": "cube crashed too often",
     "CK405": "cannot listen on the address",
     # 5xx: the command line

@@ -21,8 +21,9 @@ _log = logging.getLogger("cubekit.bus")
 class Bus:
     """Delivers events to those who subscribed to their class or to a base of it.
 
-    Publishing never waits. Each subscription holds the newest ``buffer`` events; what a slow listener loses is counted
-    in ``dropped`` and logged when it begins.
+    Publishing never waits, and happens in the event loop's thread: from another one, call
+    ``anyio.from_thread.run_sync(self.events.publish, event)``. Each subscription holds the newest ``buffer`` events;
+    what a slow listener loses is counted in ``dropped`` and logged when it begins.
     """
 
     def __init__(self, buffer: int = 1024) -> None:
@@ -67,7 +68,7 @@ class EventSubscription(Generic[E]):
         self._buffer = buffer
         self._arrived = anyio.Event()
         self._losing = False
-        self._closed = False
+        self.closed = False
 
     def _deliver(self, event: E) -> None:
         if len(self._waiting) >= self._buffer:
@@ -81,19 +82,21 @@ class EventSubscription(Generic[E]):
         self._waiting.append(event)
         self._arrived.set()
 
-    async def __aiter__(self) -> AsyncIterator[E]:
-        while True:
-            while self._waiting:
-                yield self._waiting.popleft()
-            if self._closed:
-                return
+    def __aiter__(self) -> AsyncIterator[E]:
+        return self
+
+    async def __anext__(self) -> E:
+        while not self._waiting:
+            if self.closed:
+                raise StopAsyncIteration
             if self._arrived.is_set():  # otherwise somebody else waits for this one too
                 self._arrived = anyio.Event()
             await self._arrived.wait()
+        return self._waiting.popleft()
 
     def close(self) -> None:
         """Stop listening; iteration ends after what has already arrived."""
-        self._closed = True
+        self.closed = True
         self._bus._forget(self)
         self._arrived.set()
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Coroutine, Hashable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, NoReturn
 
+import anyio
 from pydantic import TypeAdapter
 
 from cubekit.authoring.context import CallContext
@@ -24,6 +26,18 @@ class _Entry:
     expires: float
 
 
+class _Flight:
+    """A result that is being computed."""
+
+    def __init__(self) -> None:
+        self.landed = anyio.Event()
+        self.outcome: Callable[[], Any] | None = None
+
+
+def _raise(error: Exception) -> NoReturn:
+    raise error
+
+
 class ResultCache:
     """The results of one operation of one instance, least recently used first."""
 
@@ -34,6 +48,7 @@ class ResultCache:
         self._entries: OrderedDict[Hashable, _Entry] = OrderedDict()
         self._adapters = {parameter.name: TypeAdapter(parameter.annotation) for parameter in operation.parameters}
         self._generation = 0
+        self._flights: dict[Hashable, _Flight] = {}
         for kind in options.invalidated_by:
             bus.call(kind, lambda event: self.clear())
 
@@ -69,6 +84,33 @@ class ResultCache:
         self._entries.move_to_end(key)
         while len(self._entries) > self._options.size:
             self._entries.popitem(last=False)
+
+    async def compute(self, key: Hashable, work: Coroutine[Any, Any, Any]) -> Any:
+        """Return and keep what ``work`` returns; if the same is being computed already, return what that returns.
+
+        A failure is shared too. If the one who computes is cancelled, the next one takes over.
+        """
+        while (flight := self._flights.get(key)) is not None:
+            try:
+                await flight.landed.wait()
+            except BaseException:
+                work.close()
+                raise
+            if flight.outcome is not None:
+                work.close()
+                return flight.outcome()
+        flight = self._flights[key] = _Flight()
+        try:
+            value = await work
+            flight.outcome = lambda: value
+            self.put(key, value)
+        except Exception as error:
+            flight.outcome = partial(_raise, error)
+            raise
+        finally:
+            del self._flights[key]
+            flight.landed.set()
+        return value
 
     def clear(self) -> None:
         """Forget everything."""

@@ -43,11 +43,11 @@ async def check_health(service: Service, *names: str) -> dict[str, InstanceHealt
 
 
 async def _check(instance: Instance) -> Health:
-    cube = instance.cube
-    if instance.state is not State.RUNNING or cube is None:
+    if (life := instance.life) is None:
         reason = f"{instance.state}: {instance.problem.message}" if instance.problem else f"{instance.state}"
         # An optional cube that is gone takes nothing essential with it.
         return Health("warn" if instance.planned.optional else "fail", reason)
+    cube = life.cube
     try:
         with anyio.fail_after(_TIME_LIMIT):
             return _sound(await cube.health_check())

@@ -54,8 +54,12 @@ class Host:
         self._awaiting: Any = None
         self._timed_out: TimedOut | None = None
 
-    async def run(self, started: Callable[[Cube[Any]], None], stop: Callable[[], Awaitable[None]]) -> None:
-        """Make the object, start it, tell ``started``, wait for ``stop`` to return, stop it.
+    async def run(
+        self, started: Callable[[Cube[Any]], None], stop: Callable[[], Awaitable[None]], left: Callable[[], None]
+    ) -> None:
+        """Make the object, start it, tell ``started``, wait for ``stop`` to return, tell ``left``, stop it.
+
+        After a crash ``left`` is told before anything is released: the object answers no call any more.
 
         :raises TimedOut: if a step took too long.
         :raises Exception: what a step or a background task raised, in exception groups.
@@ -64,22 +68,24 @@ class Host:
             with self._scope:
                 async with anyio.create_task_group() as tasks:
                     starting = self._arm(timers, self._planned.start_timeout)
-                    cube = self._create(tasks)
-                    async with self._life(cube):
-                        starting.cancel()
-                        started(cube)
-                        await stop()
-                        self._arm(timers, self._planned.stop_timeout)
-                    tasks.cancel_scope.cancel()
+                    with self._environment(tasks) as environment:
+                        cube = self._planned.descriptor.cube._create(environment, self._required)
+                        async with self._life(cube):
+                            starting.cancel()
+                            started(cube)
+                            try:
+                                await stop()
+                            finally:
+                                left()
+                            self._arm(timers, self._planned.stop_timeout)
+                        tasks.cancel_scope.cancel()
             timers.cancel_scope.cancel()
         if self._timed_out:
             raise self._timed_out
 
-    def _create(self, tasks: TaskGroup) -> Cube[Any]:
-        environment = InstanceEnvironment(
-            self._planned.name, self._planned.config, tasks, self._bus, self._clock, self._telemetry
-        )
-        return self._planned.descriptor.cube._create(environment, self._required)
+    def _environment(self, tasks: TaskGroup) -> InstanceEnvironment:
+        planned = self._planned
+        return InstanceEnvironment(planned.name, planned.config, tasks, self._bus, self._clock, self._telemetry)
 
     @asynccontextmanager
     async def _life(self, cube: Cube[Any]) -> AsyncIterator[None]:

@@ -1,8 +1,9 @@
-"""`Instance`: what the service knows of one of its cubes while it runs."""
+"""`Instance`: what the service knows of one of its cubes, and `Life`: one object of it while it can be called."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -14,8 +15,9 @@ from cubekit.authoring.failures import Unavailable
 from cubekit.composition.plan import PlannedCube
 from cubekit.ground.diagnostics import Diagnostic
 from cubekit.runtime.bus import Bus
+from cubekit.runtime.tickets import Tickets
 
-__all__ = ["Instance", "State"]
+__all__ = ["Instance", "Life", "State"]
 
 
 class State(StrEnum):
@@ -26,7 +28,7 @@ class State(StrEnum):
     STARTING = "starting"
     RUNNING = "running"
     RESTARTING = "restarting"
-    """crashed, and waiting for its next try"""
+    """crashed, or stopped together with one that did, and waiting for its next try"""
     DEGRADED = "degraded"
     """optional, and given up"""
     STOPPING = "stopping"
@@ -35,14 +37,23 @@ class State(StrEnum):
     """required, and given up: the service stops"""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Life:
+    """One object of a cube, from the end of its start to its end."""
+
+    cube: Cube[Any]
+    tickets: Tickets
+    """Its calls under way."""
+
+
 class Instance:
     """One cube of the service, across restarts."""
 
     def __init__(self, planned: PlannedCube, bus: Bus, clock: Clock) -> None:
         self.planned = planned
         self.state = State.WAITING
-        self.cube: Cube[Any] | None = None
-        """The living object while the state is running or stopping."""
+        self.life: Life | None = None
+        """What new calls go to; None unless the state is running."""
         self.restarts = 0
         self.problem: Diagnostic | None = None
         """Why it is not running."""
@@ -50,8 +61,6 @@ class Instance:
         """Set once the first start has succeeded or failed: those that depend on it may go on."""
         self.finished = anyio.Event()
         """Set when it will never run again."""
-        self.in_flight = 0
-        self._idle = anyio.Event()
         self._retry_at = 0.0
         self._bus = bus
         self._clock = clock
@@ -60,6 +69,11 @@ class Instance:
     def name(self) -> str:
         """The instance's name."""
         return self.planned.name
+
+    @property
+    def in_flight(self) -> int:
+        """Calls under way that wait for something."""
+        return 0 if self.life is None else len(self.life.tickets.open)
 
     def enter(self, state: State, reason: str = "") -> None:
         """Change the state and tell the bus."""
@@ -76,23 +90,13 @@ class Instance:
 
         :raises Unavailable: if there is none right now.
         """
-        if self.cube is not None and self.state is State.RUNNING:
-            return self.cube
+        if self.life is None:
+            raise self.unavailable()
+        return self.life.cube
+
+    def unavailable(self) -> Unavailable:
+        """Return what a call is told that finds no object."""
         wait = max(1.0, math.ceil(self._retry_at - self._clock.monotonic()))
-        raise Unavailable('Cube "{instance}" is {state}.', retry_after=wait, instance=self.name, state=self.state.value)
-
-    def begin(self) -> None:
-        """Note that a call has begun."""
-        self.in_flight += 1
-
-    def end(self) -> None:
-        """Note that a call has ended."""
-        self.in_flight -= 1
-        if self.in_flight == 0:
-            self._idle.set()
-
-    async def drained(self) -> None:
-        """Wait until no call is under way."""
-        while self.in_flight:
-            self._idle = anyio.Event()
-            await self._idle.wait()
+        return Unavailable(
+            'Cube "{instance}" is {state}.', retry_after=wait, instance=self.name, state=self.state.value
+        )

@@ -32,20 +32,28 @@ class Histogram:
 class OperationMetrics:
     """What is counted of one operation of one instance. It survives restarts of the cube."""
 
-    __slots__ = ("cache_hits", "duration", "in_flight", "outcomes")
+    __slots__ = ("cache_hits", "duration", "failures", "in_flight", "ok", "retries")
 
     def __init__(self) -> None:
         self.in_flight = 0
-        self.outcomes: Counter[str] = Counter()
+        """Calls under way that wait for something."""
+        self.ok = 0
+        self.failures: Counter[str] = Counter()
         self.cache_hits = 0
+        self.retries = 0
         self.duration = Histogram()
 
-    def begin(self) -> None:
-        """Count a call that begins."""
-        self.in_flight += 1
+    @property
+    def outcomes(self) -> Counter[str]:
+        """Calls that have ended, by outcome."""
+        return Counter({OK: self.ok, **self.failures}) if self.ok else self.failures
 
-    def end(self, outcome: str, seconds: float) -> None:
-        """Count a call that ended."""
-        self.in_flight -= 1
-        self.outcomes[outcome] += 1
+    def count_ok(self, seconds: float) -> None:
+        """Count a call that was answered."""
+        self.ok += 1
+        self.duration.observe(seconds)
+
+    def count(self, outcome: str, seconds: float) -> None:
+        """Count a call that failed."""
+        self.failures[outcome] += 1
         self.duration.observe(seconds)

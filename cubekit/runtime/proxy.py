@@ -11,13 +11,14 @@ import inspect
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from cubekit.authoring.context import CallContext, active_call
 from cubekit.authoring.contracts import ContractInfo, is_stream
 from cubekit.authoring.failures import Unavailable
-from cubekit.runtime.dispatch import Endpoint
-from cubekit.runtime.instances import Instance, State
+from cubekit.runtime.dispatch import Call, Endpoint
+from cubekit.runtime.instances import Instance
+from cubekit.runtime.tickets import NO_DEADLINE
 
 __all__ = ["Provider", "make_proxy"]
 
@@ -31,32 +32,44 @@ class Provider:
 
 
 def make_proxy(contract: ContractInfo, providers: Sequence[Provider]) -> object:
-    """Return an object that keeps a contract by calling the first of its providers that runs."""
-    target = _Target(contract, providers)
+    """Return an object that keeps a contract by calling the first of its providers that runs.
+
+    If that one goes away during a call of an idempotent operation, the call fails over to the next.
+    """
+    targets = _Targets(contract, providers)
     members: dict[str, Any] = {"__repr__": lambda self: f"<proxy of {contract}>"}
     for method in contract.methods:
         promised = getattr(contract.protocol, method)
-        members[method] = functools.wraps(promised)(_forward(target, method, promised))
+        members[method] = functools.wraps(promised)(_forward(targets, method, promised))
     if not contract.remotable:
-        members["__getattr__"] = lambda self, name: getattr(target.provider().instance.living(), name)
+        members["__getattr__"] = lambda self, name: getattr(targets.first().instance.living(), name)
     return type(f"{contract.protocol.__name__}Proxy", (), members)()
 
 
-class _Target:
+class _Targets:
     """Chooses who answers."""
 
     def __init__(self, contract: ContractInfo, providers: Sequence[Provider]) -> None:
         self._contract = contract
         self._providers = providers
 
-    def provider(self) -> Provider:
+    def first(self) -> Provider:
+        """The first provider that runs, else the first of all."""
         for provider in self._providers:
-            if provider.instance.state is State.RUNNING:
+            if provider.instance.life is not None:
                 return provider
         return self._providers[0]
 
-    def endpoint(self, method: str) -> Endpoint:
-        provider = self.provider()
+    def endpoints(self, method: str) -> Sequence[Endpoint]:
+        """The endpoints of a method that would take a call now, in the order of fail-over; else the first of all.
+
+        :raises Unavailable: if the only provider that runs has no such method.
+        """
+        ready = [provider for provider in self._providers if provider.instance.life is not None]
+        known = [endpoint for provider in ready if (endpoint := provider.endpoints.get(method)) is not None]
+        if found := [endpoint for endpoint in known if not endpoint.refuses] or known:
+            return found
+        provider = (ready or self._providers)[0]
         endpoint = provider.endpoints.get(method)
         if endpoint is None:
             raise Unavailable(
@@ -65,33 +78,95 @@ class _Target:
                 contract=self._contract.name,
                 method=method,
             )
-        return endpoint
+        return (endpoint,)
+
+    def chosen(self, method: str) -> _Callable:
+        """Return what a call of a method goes to."""
+        only = self._providers[0].endpoints.get(method)
+        return only if only is not None and len(self._providers) == 1 else _FailOver(self, method)
 
 
-def _forward(target: _Target, method: str, promised: Callable[..., Any]) -> Callable[..., Any]:
+class _Callable(Protocol):
+    @property
+    def call(self) -> Call: ...
+
+
+class _FailOver:
+    """Calls the first endpoint of a method, and if that goes away the next."""
+
+    def __init__(self, targets: _Targets, method: str) -> None:
+        self._targets = targets
+        self._method = method
+
+    async def call(self, context: CallContext, arguments: Mapping[str, Any], deadline: float = NO_DEADLINE, /) -> Any:
+        *others, last = self._targets.endpoints(self._method)
+        for endpoint in others:
+            try:
+                return await endpoint.call(context, arguments, deadline)
+            except Unavailable:
+                if not endpoint.operation.options.idempotent:
+                    raise
+        return await last.call(context, arguments, deadline)
+
+
+def _forward(targets: _Targets, method: str, promised: Callable[..., Any]) -> Callable[..., Any]:
     signature = inspect.signature(promised)
 
     def named(proxy: object, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> dict[str, Any]:
         bound = signature.bind(proxy, *arguments, **keywords).arguments
         return dict(list(bound.items())[1:])
 
-    async def call(proxy: object, *arguments: Any, **keywords: Any) -> Any:
-        return await target.endpoint(method).call(_context(), named(proxy, arguments, keywords))
-
     async def stream(proxy: object, *arguments: Any, **keywords: Any) -> AsyncIterator[Any]:
-        items = target.endpoint(method).stream(_context(), named(proxy, arguments, keywords))
-        async with aclosing(items):
+        context, deadline = active_call.get() or (CallContext(), NO_DEADLINE)
+        endpoint = targets.endpoints(method)[0]
+        async with aclosing(endpoint.stream(context, named(proxy, arguments, keywords), deadline)) as items:
             async for item in items:
                 yield item
 
     def direct(proxy: object, *arguments: Any, **keywords: Any) -> Any:
-        return getattr(target.provider().instance.living(), method)(*arguments, **keywords)
+        return getattr(targets.first().instance.living(), method)(*arguments, **keywords)
 
     if is_stream(promised):
         return stream
-    return call if inspect.iscoroutinefunction(promised) else direct
+    return _make_call(targets, method, signature) if inspect.iscoroutinefunction(promised) else direct
 
 
-def _context() -> CallContext:
-    """The call that is being answered, or a new one for background work."""
-    return active_call.get(None) or CallContext()
+def _make_call(targets: _Targets, method: str, signature: inspect.Signature) -> Callable[..., Any]:
+    """Write a function with the promised signature: binding arguments to one is dearer than the rest of a call."""
+    proxy, *parameters = signature.parameters.values()
+    optional = [parameter.name for parameter in parameters if parameter.default is not parameter.empty]
+    written = inspect.Signature(
+        [
+            parameter.replace(
+                annotation=parameter.empty, default=_UNSET if parameter.name in optional else parameter.empty
+            )
+            for parameter in (proxy, *parameters)
+        ]
+    )
+    given = ", ".join(f"{p.name!r}: {p.name}" for p in parameters if p.name not in optional)
+    # What is not given is not passed on: the provider has defaults of its own.
+    more = "".join(f"    if {name} is not UNSET:\n        _arguments[{name!r}] = {name}\n" for name in optional)
+    source = f"""async def call{written}:
+    _arguments = {{{given}}}
+{more}    _active = get_active()
+    _context, _deadline = (CallContext(), NO_DEADLINE) if _active is None else _active
+    return await target.call(_context, _arguments, _deadline)
+"""
+    names: dict[str, Any] = {
+        "CallContext": CallContext,
+        "NO_DEADLINE": NO_DEADLINE,
+        "UNSET": _UNSET,
+        "target": targets.chosen(method),
+        "get_active": active_call.get,
+    }
+    exec(source, names)  # noqa: S102 - the source is our own; of the contract it has identifiers only
+    call: Callable[..., Any] = names["call"]
+    return call
+
+
+class _Unset:
+    def __repr__(self) -> str:
+        return "UNSET"
+
+
+_UNSET = _Unset()

@@ -15,18 +15,24 @@ from cubekit.authoring.context import CallContext
 from cubekit.authoring.contracts import ContractInfo
 from cubekit.authoring.cubes import Clock
 from cubekit.authoring.failures import NotFound
-from cubekit.composition.plan import Plan
+from cubekit.composition.operations import Operation
+from cubekit.composition.plan import Plan, PlannedCube
 from cubekit.ground.diagnostics import CubekitError, Diagnostic
 from cubekit.runtime.bus import Bus
 from cubekit.runtime.cache import ResultCache
+from cubekit.runtime.child import Child
 from cubekit.runtime.clock import SystemClock
-from cubekit.runtime.dispatch import Endpoint
+from cubekit.runtime.dispatch import Endpoint, Parts
+from cubekit.runtime.dispatch.admission import Admission
+from cubekit.runtime.dispatch.breaker import Breaker
+from cubekit.runtime.dispatch.retries import Retries
 from cubekit.runtime.host import Host
 from cubekit.runtime.instances import Instance, State
 from cubekit.runtime.proxy import Provider, make_proxy
 from cubekit.runtime.rate import RateLimiter
 from cubekit.runtime.supervisor import Supervisor
 from cubekit.runtime.telemetry import Telemetry
+from cubekit.runtime.tickets import Sweeper, make_sweeper, make_tickets
 
 __all__ = ["Service"]
 
@@ -64,6 +70,10 @@ class Service:
 
         :raises CubekitError: if a required cube could not start, or crashed too often (CK401–CK404).
         """
+        sweeper = make_sweeper()
+        supervisors = {
+            name: Supervisor(section, self.clock, self._give_up) for name, section in self.plan.groups.items()
+        }
         try:
             async with anyio.create_task_group() as tasks:
                 for instance in self.instances.values():
@@ -71,13 +81,16 @@ class Service:
                     dependents = [
                         other for other in self.instances.values() if instance.name in other.planned.depends_on
                     ]
-                    tasks.start_soon(self._supervisor(instance).run, needed, dependents, self._stop)
+                    child = self._child(instance, supervisors[instance.planned.group], sweeper)
+                    tasks.start_soon(child.run, needed, dependents, self._stop)
                 for instance in self.instances.values():
                     await instance.settled.wait()
                 if not self._failures:
                     self.started = not self._stop.is_set()
                     task_status.started()
         finally:
+            if sweeper is not None:
+                sweeper.close()
             self.telemetry.close()
             self._finished.set()
         if self._failures:
@@ -144,31 +157,41 @@ class Service:
         """Call an operation that answers with a stream; close the generator when leaving it early."""
         return self.endpoint(name).stream(context or CallContext(), arguments)
 
-    def _supervisor(self, instance: Instance) -> Supervisor:
+    def _child(self, instance: Instance, supervisor: Supervisor, sweeper: Sweeper | None) -> Child:
         planned = instance.planned
         required = {
             requirement.attribute: self._proxy(planned.bindings[requirement.attribute], requirement.contract)
             for requirement in planned.descriptor.requires
         }
         host = partial(Host, planned, required, self.bus, self.clock, self.telemetry)
-        return Supervisor(instance, self.plan.groups[planned.group], host, self.bus, self.clock, self._give_up)
+        tickets = partial(make_tickets, sweeper)
+        child = Child(instance, supervisor, host, tickets, self.bus, self.clock, self._failures.append)
+        supervisor.add(child)
+        return child
 
     def _proxy(self, names: tuple[str, ...], contract: ContractInfo) -> object | None:
         providers = [Provider(self.instances[name], self._endpoints[name]) for name in names]
         return make_proxy(contract, providers) if providers else None
 
     def _make_endpoints(self, instance: Instance) -> dict[str, Endpoint]:
+        planned = instance.planned
+        admission = Admission(planned.limits.queue) if planned.limits.queue is not None else None
         return {
-            operation.method: Endpoint(
-                instance,
-                operation,
-                middleware=self.plan.plugins.middleware(instance.name, operation),
-                cache=ResultCache(operation, options.cache, self.clock, self.bus) if options.cache else None,
-                rate=RateLimiter(*options.rate, self.clock) if options.rate else None,
-            )
-            for operation in instance.planned.descriptor.operations
-            for options in (operation.options,)
+            operation.method: Endpoint(instance, operation, self._parts(planned, operation, admission))
+            for operation in planned.descriptor.operations
         }
+
+    def _parts(self, planned: PlannedCube, operation: Operation, admission: Admission | None) -> Parts:
+        options, clock = operation.options, self.clock
+        breaker, retry = planned.breaker, planned.retry
+        return Parts(
+            middleware=self.plan.plugins.middleware(planned.name, operation),
+            cache=ResultCache(operation, options.cache, clock, self.bus) if options.cache else None,
+            rate=RateLimiter(*options.rate, clock) if options.rate else None,
+            admission=admission,
+            breaker=Breaker(breaker.failures, breaker.pause, clock) if breaker else None,
+            retries=Retries(retry.attempts, retry.budget) if retry and options.idempotent else None,
+        )
 
     def _give_up(self, problem: Diagnostic) -> None:
         waiting = [

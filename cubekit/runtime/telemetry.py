@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.metrics.export import InMemoryMetricReader, MetricsData
     from opentelemetry.trace import Tracer
 
+    from cubekit.runtime.meters import InstanceMeter
+
 __all__ = ["Telemetry"]
 
 
@@ -23,6 +25,7 @@ class Telemetry:
     def __init__(self) -> None:
         self._reader: InMemoryMetricReader | None = None
         self._provider: MeterProvider | None = None
+        self._meters: dict[str, InstanceMeter] = {}
 
     def meter(self, instance: str) -> Meter:
         """Return the meter of an instance."""
@@ -32,7 +35,16 @@ class Telemetry:
 
             self._reader = InMemoryMetricReader()
             self._provider = MeterProvider([self._reader], shutdown_on_exit=False)
-        return self._provider.get_meter(instance)
+        if instance not in self._meters:
+            from cubekit.runtime.meters import InstanceMeter
+
+            self._meters[instance] = InstanceMeter(self._provider.get_meter(instance))
+        return self._meters[instance]
+
+    def forget_callbacks(self, instance: str) -> None:
+        """Ask the callbacks that an instance has registered no more: their object is gone."""
+        if instance in self._meters:
+            self._meters[instance].forget_callbacks()
 
     def tracer(self, instance: str) -> Tracer:
         """Return the tracer of an instance."""

@@ -18,12 +18,13 @@ __all__ = ["crash", "failing", "hanging", "slow"]
 async def crash(service: Service, instance: str, error: Exception | None = None) -> None:
     """Let a cube crash, as if a background task of its own had raised; returns when the runtime has seen it."""
     cube = service.instances[instance].living()
+    life = service.instances[instance].life
 
     async def raise_error() -> None:
         raise error or RuntimeError(f"crash of {instance}, injected by a test")
 
     cube.tasks.start_soon(raise_error)
-    while service.instances[instance].cube is cube:
+    while service.instances[instance].life is life:
         await anyio.wait_all_tasks_blocked()
 
 

@@ -160,8 +160,9 @@ async def test_a_crash_while_stopping_is_logged_and_everyone_else_stops(
     step: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     log: list[str] = []
-    async with running({"bad": recording(log, fail_in=step), "good": recording(log)}) as service:
-        pass
+    with pytest.raises(CubekitError, match=rf'"bad" failed while stopping: ValueError: {step} failed \[CK403\]'):
+        async with running({"bad": recording(log, fail_in=step), "good": recording(log)}) as service:
+            pass
     assert log.count("good.destroy") == 1
     assert "bad.destroy" in log
     assert {instance.state for instance in service.instances.values()} == {State.STOPPED}
@@ -200,7 +201,7 @@ async def test_a_stop_that_hangs_does_not_hold_the_others(step: str, caplog: pyt
     log: list[str] = []
     hanging = Part(recording(log, hang_in=step), settings={"stop_timeout": "50ms"})
     parts: dict[str, Part | type[Cube]] = {"slow": hanging, "good": recording(log)}
-    with anyio.fail_after(10):
+    with anyio.fail_after(10), pytest.raises(CubekitError, match=r"\[CK403\]"):
         async with running(parts):
             pass
     assert "good.destroy" in log
@@ -355,8 +356,9 @@ async def test_a_crash_in_a_lifespan(where: str, caplog: pytest.LogCaptureFixtur
             async with running({"a": Fragile}):
                 pytest.fail("the service must not have started")
         return
-    async with running({"a": Fragile}) as service:
-        pass
+    with pytest.raises(CubekitError, match="failed while stopping: ValueError: while stopping"):
+        async with running({"a": Fragile}) as service:
+            pass
     assert service.instances["a"].state is State.STOPPED
     assert "while stopping" in caplog.text
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -50,7 +51,7 @@ class Odd(Cube):
 
 async def test_a_stream_that_never_suspends_has_a_deadline() -> None:
     async with running({"odd": Odd}) as service:
-        context = CallContext(deadline=anyio.current_time() + 0.05)
+        context = CallContext(deadline=time.monotonic() + 0.05)
         with pytest.raises(DeadlineExceeded):
             async for item in service.stream("odd.endless", context=context):
                 assert item == 1

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import re
 import secrets
+from time import monotonic
 
-import anyio
 from starlette.requests import Request
 
 from cubekit.authoring.context import ANONYMOUS, CallContext, Caller
@@ -76,4 +76,4 @@ def _deadline(request: Request) -> float | None:
         seconds = math.nan
     if not 0 < seconds < math.inf:
         raise BadHeader({"X-Request-Timeout": ["Expected a positive number of seconds"]})
-    return anyio.current_time() + seconds
+    return monotonic() + seconds

@@ -23,6 +23,7 @@ from cubekit.ports.http.streams import open_stream
 from cubekit.ports.http.under_way import UnderWay, until_disconnect
 from cubekit.runtime.dispatch import Endpoint
 from cubekit.runtime.instances import Instance
+from cubekit.runtime.tickets import NO_DEADLINE
 
 __all__ = ["OperationHandler", "RawHandler"]
 
@@ -96,12 +97,10 @@ class RawHandler:
         context = read_context(exchange.request, exchange.trace, port="rest")
         request = limited(exchange.request, self._max_body)
         method = getattr(self._instance.living(), self._route.method)
-        token = active_call.set(context)
-        self._instance.begin()
+        token = active_call.set((context, NO_DEADLINE))
         try:
             response = await method(request)
         finally:
-            self._instance.end()
             active_call.reset(token)
         if not isinstance(response, Response):
             name = f"{self._instance.name}.{self._route.method}"

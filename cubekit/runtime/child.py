@@ -1,0 +1,262 @@
+"""`Child`: one instance under supervision, from life to life."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, Protocol
+
+import anyio
+
+from cubekit.authoring.cubes import Clock, Cube
+from cubekit.authoring.events import CubeRegistered
+from cubekit.ground.diagnostics import Diagnostic
+from cubekit.runtime.bus import Bus
+from cubekit.runtime.host import Host, TimedOut
+from cubekit.runtime.instances import Instance, Life, State
+from cubekit.runtime.restarts import Restart
+from cubekit.runtime.tickets import Tickets
+
+__all__ = ["Child", "sentence"]
+
+
+class Policy(Protocol):
+    """Who decides what follows a crash; see `Supervisor`."""
+
+    def crashed(self, child: Child, cause: Exception | SystemExit) -> Restart | None:
+        """Return the restart that follows, or None if the child is given up."""
+
+
+class Child:
+    """Runs one instance: starts it after those it depends on and again as its supervisor decides; stops it before them.
+
+    :param host: makes the host of the next life.
+    :param tickets: makes the tickets of the next life.
+    :param stop_failed: called with what went wrong while the service stopped.
+    """
+
+    def __init__(
+        self,
+        instance: Instance,
+        policy: Policy,
+        host: Callable[[], Host],
+        tickets: Callable[[], Tickets],
+        bus: Bus,
+        clock: Clock,
+        stop_failed: Callable[[Diagnostic], None],
+    ) -> None:
+        self.instance = instance
+        self.has_run = False
+        """Whether the first start has succeeded."""
+        self._policy = policy
+        self._host = host
+        self._tickets = tickets
+        self._bus = bus
+        self._clock = clock
+        self._stop_failed = stop_failed
+        self._stop = anyio.Event()
+        self._end = anyio.Event()
+        """Set when the present life is to end."""
+        self._living = False
+        self._crashed = False
+        """Whether the present life, or the last one, has ended before it was asked to."""
+        self._abandoned = False
+        self._restart: Restart | None = None
+        self._log = logging.getLogger(f"cubekit.cube.{instance.name}")
+
+    async def run(self, needed: Sequence[Instance], stopped_before: Sequence[Instance], stop: anyio.Event) -> None:
+        """Run the instance until ``stop`` is set and everyone in ``stopped_before`` has finished.
+
+        :param needed: instances that must have settled before this one starts.
+        """
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._await_stop, stopped_before, stop)
+            for other in needed:
+                await _first_of(other.settled.wait, self._stop.wait)
+            try:
+                if stop.is_set():  # perhaps because one of them could not start
+                    self.instance.enter(State.STOPPED)
+                else:
+                    await self._live()
+            finally:
+                self.instance.settled.set()
+                self.instance.finished.set()
+            tasks.cancel_scope.cancel()
+
+    def begin(self, restart: Restart) -> None:
+        """Take part in a restart: end the present life, if there is one, and start anew when the turn comes."""
+        self._restart = restart
+        self.instance.restarts += 1
+        self.instance.expect_retry(restart.pause)
+        if self._living:
+            self._end.set()
+        else:
+            restart.note_end(self)
+            self.instance.enter(State.RESTARTING, restart.reason)
+
+    def abandon(self) -> None:
+        """Start no more; end the present life, if there is one."""
+        self._abandoned = True
+        self._end.set()
+        if not self._living:
+            self._enter_abandoned()
+
+    async def _await_stop(self, stopped_before: Sequence[Instance], stop: anyio.Event) -> None:
+        await stop.wait()
+        for other in stopped_before:
+            await other.finished.wait()
+        self._stop.set()
+        self._end.set()
+
+    async def _live(self) -> None:
+        while True:
+            cause = await self._one_life()
+            if self._stop.is_set():
+                if cause is not None and not self._crashed:
+                    self._note_failed_stop(cause)
+                elif cause is not None:
+                    self._log.error("crashed: %s", sentence(cause), exc_info=cause)
+                break
+            if cause is not None:
+                self._log.error(
+                    "%s: %s", "crashed" if self.has_run else "could not start", sentence(cause), exc_info=cause
+                )
+                restart = self._policy.crashed(self, cause)
+                if restart is not None:
+                    await _first_of(partial(self._clock.sleep, restart.pause), restart.paused.wait, self._stop.wait)
+                    restart.paused.set()
+            if self._abandoned:
+                return
+            await _first_of(self._turn, self._stop.wait)
+            if self._abandoned:
+                return
+        self.instance.enter(State.STOPPED)
+
+    async def _one_life(self) -> Exception | SystemExit | None:
+        """Run one object; return what made it crash, or could not be started or stopped by."""
+        if self._stop.is_set():
+            return None
+        self._living, self._crashed, self._end = True, False, anyio.Event()
+        self.instance.enter(State.STARTING)
+        try:
+            await _first_of(self._run_host, self._end_while_starting)
+        except BaseException as error:
+            cause = _cause(error)
+            if not isinstance(cause, Exception | SystemExit):
+                raise
+            return cause
+        finally:
+            self._living = False
+            self._note_end()
+        return None
+
+    async def _run_host(self) -> None:
+        await self._host().run(self._started, self._until_drained, self._left)
+
+    async def _end_while_starting(self) -> None:
+        """End a start that is no longer wanted; a living cube is stopped by its host instead."""
+        await self._end.wait()
+        if self.instance.life is not None or self.instance.state is not State.STARTING:
+            await anyio.sleep_forever()
+
+    def _started(self, cube: Cube[Any]) -> None:
+        instance = self.instance
+        instance.life = self._life = Life(cube, self._tickets())
+        instance.problem = None
+        instance.enter(State.RUNNING)
+        if not self.has_run:
+            self.has_run = True
+            info = instance.planned.descriptor.info
+            self._bus.publish(
+                CubeRegistered(instance=instance.name, cube=info.name, colour=info.colour, version=info.version)
+            )
+        instance.settled.set()
+        if self._restart is not None:
+            self._restart.note_start(self)
+
+    async def _until_drained(self) -> None:
+        await self._end.wait()
+        if self._restart is not None and not self._stop.is_set():
+            # Those that stop before still call this one.
+            await _first_of(partial(self._restart.dependents_ended, self), self._stop.wait)
+        self._refuse_calls()
+        with anyio.move_on_after(self.instance.planned.stop_timeout) as limit:
+            await self._life.tickets.drained()
+        if limit.cancelled_caught:
+            self._log.warning("stops with %d calls still under way", len(self._life.tickets.open))
+
+    def _left(self) -> None:
+        """Whatever the reason, the object answers no more: calls under way end here rather than on what is being torn
+        down."""
+        self._crashed = not self._end.is_set()
+        self._refuse_calls()
+        self._life.tickets.interrupt(self.instance.unavailable())
+
+    def _refuse_calls(self) -> None:
+        if self.instance.life is not None:
+            self.instance.life = None
+            self.instance.enter(State.STOPPING)
+
+    def _note_end(self) -> None:
+        if self._abandoned:
+            self._enter_abandoned()
+        elif self._restart is not None and self._end.is_set() and not self._stop.is_set():
+            self._restart.note_end(self)
+            self.instance.enter(State.RESTARTING, self._restart.reason)
+
+    def _enter_abandoned(self) -> None:
+        problem = self.instance.problem
+        state = State.DEGRADED if self.instance.planned.optional else State.FAILED
+        self.instance.enter(state, problem.message if problem else "")
+        if self._restart is not None and self in self._restart.children:
+            self._restart.note_end(self)
+            self._restart.note_start(self)
+
+    async def _turn(self) -> None:
+        restart = None
+        while restart is not self._restart and not self._abandoned:
+            restart = self._restart
+            assert restart is not None  # noqa: S101 - a life that ended for another reason left `_live`
+            await restart.turn(self)
+
+    def _note_failed_stop(self, cause: Exception | SystemExit) -> None:
+        """The cube is gone one way or the other, and the others still have to stop: say it, and go on."""
+        planned = self.instance.planned
+        if isinstance(cause, TimedOut):
+            message = f'cube "{planned.name}" did not stop in time: {cause}'
+            fix = f'[cubes.{planned.name}] stop_timeout = "{2 * planned.stop_timeout:g}s"'
+            found = f"it stood at\n{cause.stack}" if cause.stack else None
+            problem = Diagnostic("CK403", message, planned.place, found=found, fix=fix)
+            self._log.error("%s", problem)
+        else:
+            problem = Diagnostic(
+                "CK403", f'cube "{planned.name}" failed while stopping: {sentence(cause)}', planned.place
+            )
+            self._log.error("failed while stopping: %s", sentence(cause), exc_info=cause)
+        self._stop_failed(problem)
+
+
+def sentence(error: BaseException) -> str:
+    """Return an exception's type and message."""
+    text = str(error).strip()
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _cause(error: BaseException) -> BaseException:
+    """The exception itself, out of the groups that task groups put around it; a group of several stays."""
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error
+
+
+async def _first_of(*functions: Callable[[], Any]) -> None:
+    """Run several functions, and cancel the others when one of them returns."""
+    async with anyio.create_task_group() as tasks:
+
+        async def run(function: Callable[[], Any]) -> None:
+            await function()
+            tasks.cancel_scope.cancel()
+
+        for function in functions:
+            tasks.start_soon(run, function)

@@ -1,0 +1,50 @@
+"""`Retries`: another try for calls that may be repeated, within a budget."""
+
+from __future__ import annotations
+
+import random
+from time import monotonic
+
+from cubekit.authoring.failures import Unavailable
+
+__all__ = ["Retries"]
+
+_FIRST_PAUSE = 0.05
+_LONGEST_PAUSE = 2.0
+_RESERVE = 10.0
+"""Retries that the budget holds at most."""
+
+
+class Retries:
+    """Says whether a failed call of an idempotent operation is worth another try.
+
+    It is after `Unavailable` and after errors of a connection. The budget keeps a provider that is down from being
+    asked several times as often: every call adds ``budget`` of a retry to it, and every retry takes one.
+
+    :param attempts: tries of one call after the first.
+    :param budget: retries for each call, over many calls.
+    """
+
+    def __init__(self, attempts: int, budget: float) -> None:
+        self._attempts = attempts
+        self._budget = budget
+        self._left = _RESERVE
+
+    def deposit(self) -> None:
+        """Count a call."""
+        self._left = min(_RESERVE, self._left + self._budget)
+
+    def pause(self, error: Exception, attempt: int, deadline: float) -> float | None:
+        """Return the seconds to wait before the next try, or None if there should be none.
+
+        :param attempt: how many tries there were after the first.
+        :param deadline: of the call, on the clock of `time.monotonic`.
+        """
+        if attempt >= self._attempts or self._left < 1 or not isinstance(error, Unavailable | ConnectionError):
+            return None
+        pause: float = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**attempt)
+        pause *= random.uniform(0.5, 1.0)  # noqa: S311 - jitter
+        if monotonic() + pause >= deadline:
+            return None
+        self._left -= 1
+        return pause

@@ -1,0 +1,46 @@
+"""Spans of sampled calls. Whether a call is sampled was decided before: an unsampled one touches nothing of this."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+from cubekit.authoring.context import CallContext
+
+__all__ = ["spanned", "tracing"]
+
+
+def tracing() -> bool:
+    """Whether somebody in this process may record spans: without the SDK nobody does."""
+    return "opentelemetry.sdk.trace" in sys.modules
+
+
+@contextmanager
+def spanned(name: str, context: CallContext) -> Iterator[CallContext]:
+    """Record a span around a block, as a child of the context's; yields the context of what happens inside.
+
+    The span's attributes follow OpenTelemetry's conventions for remote procedure calls.
+    """
+    from opentelemetry import trace
+
+    service, _, method = name.rpartition(".")
+    attributes = {"rpc.system": "cubekit", "rpc.service": service, "rpc.method": method}
+    parent = None
+    if context.parent_span_id is not None:
+        remote = trace.SpanContext(
+            int(context.trace_id, 16), int(context.parent_span_id, 16), is_remote=True, trace_flags=trace.TraceFlags(1)
+        )
+        parent = trace.set_span_in_context(trace.NonRecordingSpan(remote))
+    tracer = trace.get_tracer("cubekit.dispatch")
+    with tracer.start_as_current_span(name, parent, attributes=attributes) as span:
+        said = span.get_span_context()
+        if not said.is_valid:
+            yield context
+            return
+        yield replace(
+            context,
+            trace_id=trace.format_trace_id(said.trace_id),
+            parent_span_id=trace.format_span_id(said.span_id),
+        )
