@@ -23,6 +23,11 @@ class Histogram:
         self.counts = [0] * (len(BUCKETS) + 1)
         self.sum = 0.0
 
+    @property
+    def count(self) -> int:
+        """How many durations were observed."""
+        return sum(self.counts)
+
     def observe(self, seconds: float) -> None:
         """Count one duration."""
         self.counts[bisect_left(BUCKETS, seconds)] += 1
@@ -32,12 +37,11 @@ class Histogram:
 class OperationMetrics:
     """What is counted of one operation of one instance. It survives restarts of the cube."""
 
-    __slots__ = ("cache_hits", "duration", "failures", "in_flight", "ok", "retries")
+    __slots__ = ("cache_hits", "duration", "failures", "in_flight", "retries")
 
     def __init__(self) -> None:
         self.in_flight = 0
         """Calls under way that wait for something."""
-        self.ok = 0
         self.failures: Counter[str] = Counter()
         self.cache_hits = 0
         self.retries = 0
@@ -46,12 +50,8 @@ class OperationMetrics:
     @property
     def outcomes(self) -> Counter[str]:
         """Calls that have ended, by outcome."""
-        return Counter({OK: self.ok, **self.failures}) if self.ok else self.failures
-
-    def count_ok(self, seconds: float) -> None:
-        """Count a call that was answered."""
-        self.ok += 1
-        self.duration.observe(seconds)
+        answered = self.duration.count - self.failures.total()
+        return Counter({OK: answered, **self.failures}) if answered else self.failures
 
     def count(self, outcome: str, seconds: float) -> None:
         """Count a call that failed."""

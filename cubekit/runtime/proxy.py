@@ -146,11 +146,11 @@ def _make_call(targets: _Targets, method: str, signature: inspect.Signature) -> 
     given = ", ".join(f"{p.name!r}: {p.name}" for p in parameters if p.name not in optional)
     # What is not given is not passed on: the provider has defaults of its own.
     more = "".join(f"    if {name} is not UNSET:\n        _arguments[{name!r}] = {name}\n" for name in optional)
-    source = f"""async def call{written}:
+    source = f"""def call{written}:
     _arguments = {{{given}}}
 {more}    _active = get_active()
     _context, _deadline = (CallContext(), NO_DEADLINE) if _active is None else _active
-    return await target.call(_context, _arguments, _deadline)
+    return target.call(_context, _arguments, _deadline)
 """
     names: dict[str, Any] = {
         "CallContext": CallContext,

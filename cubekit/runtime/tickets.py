@@ -22,7 +22,7 @@ import anyio
 
 from cubekit.authoring.failures import DeadlineExceeded, Failure
 
-__all__ = ["NO_DEADLINE", "StreamTicket", "Sweeper", "Tickets", "make_sweeper", "make_tickets"]
+__all__ = ["NO_DEADLINE", "StreamTicket", "Sweeper", "Tickets", "asyncio_runs", "make_sweeper", "make_tickets"]
 
 NO_DEADLINE = math.inf
 
@@ -40,7 +40,8 @@ class Tickets(ABC):
     def __init__(self) -> None:
         self.open: set[_Interruptible] = set()
         """Calls under way, and streams."""
-        self._emptied: anyio.Event | None = None
+        self.emptied: anyio.Event | None = None
+        """Where somebody waits for the last call to end."""
 
     @abstractmethod
     def call(self, deadline: float) -> AbstractContextManager[object]:
@@ -68,13 +69,13 @@ class Tickets(ABC):
     async def drained(self) -> None:
         """Wait until no call is under way."""
         while self.open:
-            self._emptied = anyio.Event()
-            await self._emptied.wait()
+            self.emptied = anyio.Event()
+            await self.emptied.wait()
 
     def _close(self, ticket: _Interruptible) -> None:
         self.open.discard(ticket)
-        if self._emptied is not None and not self.open:
-            self._emptied.set()
+        if self.emptied is not None and not self.open:
+            self.emptied.set()
 
 
 class StreamTicket:
@@ -113,9 +114,9 @@ class Sweeper:
         """When it looks next."""
         self._loop = loop
         self._timer: asyncio.TimerHandle | None = None
-        self._watched: WeakSet[_TaskTickets] = WeakSet()
+        self._watched: WeakSet[TaskTickets] = WeakSet()
 
-    def watch(self, tickets: _TaskTickets) -> None:
+    def watch(self, tickets: TaskTickets) -> None:
         """Look after these tickets too, for as long as they exist."""
         self._watched.add(tickets)
 
@@ -146,47 +147,50 @@ class Sweeper:
             self.expect(max(nearest, now + _GRAIN))
 
 
-class _TaskTicket:
-    """A call in an asyncio task."""
+class TaskTicket:
+    """A call in an asyncio task. Made when the call begins; `close` when it ends, or as a ``with`` block."""
 
-    __slots__ = ("_failure", "_task", "_tickets", "deadline")
+    __slots__ = ("_task", "_tickets", "deadline", "failure")
 
-    def __init__(self, tickets: _TaskTickets, deadline: float) -> None:
+    def __init__(self, tickets: TaskTickets, deadline: float) -> None:
         self._tickets = tickets
+        self._task: asyncio.Task[Any] = asyncio.current_task(tickets.loop)  # type: ignore[assignment]
         self.deadline = deadline
-        self._failure: Failure | None = None
+        self.failure: Failure | None = None
+        """What it was interrupted with."""
+        tickets.open.add(self)
+        if deadline < tickets.sweeper.at:
+            tickets.sweeper.expect(deadline)
+
+    def interrupt(self, failure: Failure) -> None:
+        """Cancel the task; the call fails with ``failure``."""
+        if self.failure is None:
+            self.failure = failure
+            self._task.cancel()
+
+    def close(self, error: BaseException | None) -> None:
+        """Note the end of the call.
+
+        :param error: what it has raised.
+        :raises Failure: what it was interrupted with.
+        """
+        self._tickets._close(self)
+        if self.failure is None:
+            return
+        if self._task.uncancel() > 0 and isinstance(error, asyncio.CancelledError):
+            return  # somebody else has cancelled the task too, and that goes on
+        raise self.failure from (None if isinstance(error, asyncio.CancelledError) else error)
 
     def __enter__(self) -> None:
-        tickets = self._tickets
-        self._task: asyncio.Task[Any] = asyncio.current_task(tickets.loop)  # type: ignore[assignment]
-        tickets.open.add(self)
-        if self.deadline < tickets.sweeper.at:
-            tickets.sweeper.expect(self.deadline)
+        pass
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        tickets = self._tickets
-        tickets.open.discard(self)
-        if tickets._emptied is not None and not tickets.open:
-            tickets._emptied.set()
-        if self._failure is not None:
-            self._end(error)
-
-    def _end(self, error: BaseException | None) -> None:
-        assert self._failure is not None  # noqa: S101 - asked for by __exit__
-        if self._task.uncancel() > 0 and isinstance(error, asyncio.CancelledError):
-            return  # somebody else has cancelled the task too, and that goes on
-        raise self._failure from (None if isinstance(error, asyncio.CancelledError) else error)
-
-    def interrupt(self, failure: Failure) -> None:
-        """Cancel the task; the call fails with ``failure``."""
-        if self._failure is None:
-            self._failure = failure
-            self._task.cancel()
+        self.close(error)
 
 
-class _TaskTickets(Tickets):
+class TaskTickets(Tickets):
     def __init__(self, loop: asyncio.AbstractEventLoop, sweeper: Sweeper) -> None:
         super().__init__()
         self.loop = loop
@@ -194,12 +198,12 @@ class _TaskTickets(Tickets):
         sweeper.watch(self)
 
     @property
-    def suspended(self) -> Iterator[_TaskTicket]:
+    def suspended(self) -> Iterator[TaskTicket]:
         """The calls that wait for something."""
-        return (ticket for ticket in self.open if isinstance(ticket, _TaskTicket) and ticket._failure is None)
+        return (ticket for ticket in self.open if isinstance(ticket, TaskTicket) and ticket.failure is None)
 
-    def call(self, deadline: float) -> AbstractContextManager[object]:
-        return _TaskTicket(self, deadline)
+    def call(self, deadline: float) -> TaskTicket:
+        return TaskTicket(self, deadline)
 
 
 class _ScopeTicket:
@@ -235,14 +239,20 @@ class _ScopeTickets(Tickets):
         return _ScopeTicket(self, deadline)
 
 
+def asyncio_runs() -> bool:
+    """Whether the running event loop is asyncio's."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
 def make_sweeper() -> Sweeper | None:
     """Return the sweeper for the running event loop; None where deadlines are the event loop's own."""
-    try:
-        return Sweeper(asyncio.get_running_loop())
-    except RuntimeError:  # not asyncio
-        return None
+    return Sweeper(asyncio.get_running_loop()) if asyncio_runs() else None
 
 
 def make_tickets(sweeper: Sweeper | None) -> Tickets:
     """Return tickets for the running event loop."""
-    return _ScopeTickets() if sweeper is None else _TaskTickets(sweeper._loop, sweeper)
+    return _ScopeTickets() if sweeper is None else TaskTickets(sweeper._loop, sweeper)

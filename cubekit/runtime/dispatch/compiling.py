@@ -16,7 +16,7 @@ from cubekit.runtime.dispatch.admission import lacks
 from cubekit.runtime.dispatch.source import write_call
 from cubekit.runtime.dispatch.spans import spanned, tracing
 from cubekit.runtime.metrics import BUCKETS
-from cubekit.runtime.tickets import NO_DEADLINE
+from cubekit.runtime.tickets import NO_DEADLINE, TaskTicket
 
 if TYPE_CHECKING:
     from cubekit.runtime.dispatch.endpoint import Call, Encode, Endpoint
@@ -45,6 +45,7 @@ def _compiled(endpoint: Endpoint, encode: Encode | None, *, sampling: bool, **mo
         "BUCKETS": BUCKETS,
         "DeadlineExceeded": DeadlineExceeded,
         "NO_DEADLINE": NO_DEADLINE,
+        "TaskTicket": TaskTicket,
         "activate": active_call.set,
         "admission": parts.admission,
         "bisect_left": bisect_left,

@@ -22,7 +22,7 @@ from cubekit.runtime.dispatch.streams import stream
 from cubekit.runtime.instances import Instance
 from cubekit.runtime.metrics import OperationMetrics
 from cubekit.runtime.rate import RateLimiter
-from cubekit.runtime.tickets import NO_DEADLINE
+from cubekit.runtime.tickets import NO_DEADLINE, asyncio_runs
 
 __all__ = ["Call", "Encode", "Endpoint", "Parts"]
 
@@ -93,6 +93,7 @@ class Endpoint:
         parts, options = self.parts, self.operation.options
         return Layers(
             method=self.operation.method,
+            tasks=asyncio_runs(),
             suspends=self.operation.suspends or bool(parts.middleware or parts.retries),
             scope=options.scope,
             timeout=self.timeout,

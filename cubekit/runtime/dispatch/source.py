@@ -20,6 +20,8 @@ class Layers:
 
     method: str
     """Name in Python."""
+    tasks: bool = True
+    """Whether calls run in asyncio tasks. Then one gets a ticket when it suspends; elsewhere every call that may."""
     suspends: bool = True
     """Whether a call may wait for something. One that never does cannot be ended from outside, and needs no ticket."""
     scope: str | None = None
@@ -45,10 +47,10 @@ def write_call(layers: Layers) -> str:
         (layers.suspends, _ticket),
         (True, _context),
         (layers.breaker, _breaker),
+        (layers.queue is not None, _queue),
         (True, _life),
         (layers.retries, _retries),
         (layers.cache, _cache),
-        (layers.queue is not None, _queue),
         (layers.rate, _rate),
         (True, _deadline),
         (layers.scope is not None, _scope),
@@ -73,7 +75,25 @@ def _single_flight(layers: Layers, inner: Lines) -> Lines:
 
 
 def _ticket(layers: Layers, inner: Lines) -> Lines:
-    return ["with life.tickets.call(deadline):", *_indented(inner)]
+    if not layers.tasks:
+        guarded = ["with life.tickets.call(deadline):", *_indented(inner)]
+        return ["metrics.in_flight += 1", "try:", *_indented(guarded), "finally:", "    metrics.in_flight -= 1"]
+    # What the `with` statement does, without its calls.
+    return [
+        "tickets = life.tickets",
+        "ticket = TaskTicket(tickets, deadline)",
+        "metrics.in_flight += 1",
+        "try:",
+        *_indented(inner),
+        "except BaseException as error:",
+        "    ticket.close(error)",
+        "    raise",
+        "finally:",
+        "    metrics.in_flight -= 1",
+        "    tickets.open.discard(ticket)",
+        "if ticket.failure is not None or tickets.emptied is not None:",
+        "    ticket.close(None)",
+    ]
 
 
 def _context(layers: Layers, inner: Lines) -> Lines:
@@ -131,7 +151,7 @@ def _cache(layers: Layers, inner: Lines) -> Lines:
 
 def _queue(layers: Layers, inner: Lines) -> Lines:
     return [
-        f"if (life := instance.life) is not None and len(life.tickets.open) >= {layers.queue}:",
+        f"if len(life.tickets.open) >= {layers.queue}:",
         "    admission.admit(len(life.tickets.open), context.priority)",
         *inner,
     ]
@@ -157,20 +177,15 @@ def _encoded(layers: Layers, inner: Lines) -> Lines:
 
 
 def _accounting(layers: Layers, inner: Lines) -> Lines:
-    begin, end = (["metrics.in_flight += 1"], ["metrics.in_flight -= 1"]) if layers.suspends else ([], [])
     return [
         "began = monotonic()",
-        *begin,
         "try:",
         *_indented(inner),
         "except BaseException as error:",
-        *_indented(end),
         "    failure = failed(context, error, monotonic() - began)",
         "    if failure is error:",
         "        raise",
         "    raise failure from error",
-        *end,
-        "metrics.ok += 1",
         "seconds = monotonic() - began",
         "duration.sum += seconds",
         "counts[bisect_left(BUCKETS, seconds)] += 1",

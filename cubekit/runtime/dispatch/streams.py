@@ -45,7 +45,7 @@ async def stream(
             raise
         raise failure from error
     metrics.in_flight -= 1
-    metrics.count_ok(monotonic() - began)
+    metrics.duration.observe(monotonic() - began)
 
 
 def _deadlines(endpoint: Endpoint, context: CallContext, began: float) -> list[float]:
