@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
@@ -37,7 +37,7 @@ class Call(Protocol):
 
     def __call__(
         self, context: CallContext, arguments: Mapping[str, Any], deadline: float = NO_DEADLINE, /
-    ) -> Awaitable[Any]:
+    ) -> Coroutine[Any, Any, Any]:
         """Return the result.
 
         :param deadline: on the clock of `time.monotonic`, if it is earlier than the context's.
