@@ -61,6 +61,8 @@ class OperationOptions:
     rate: tuple[int, float] | None = None
     """Calls within seconds, per caller."""
     errors: tuple[type[Failure], ...] = ()
+    priority: int = 0
+    """Under load, calls of a lower priority are refused first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,7 @@ def operation(
     cache: Cache | None = ...,
     rate: str | None = ...,
     errors: tuple[type[Failure], ...] = ...,
+    priority: int = ...,
 ) -> Callable[[F], F]: ...
 def operation(
     method: F | None = None,
@@ -101,6 +104,7 @@ def operation(
     cache: Cache | None = None,
     rate: str | None = None,
     errors: tuple[type[Failure], ...] = (),
+    priority: int = 0,
 ) -> F | Callable[[F], F]:
     """Offer a method over every port of the service, with or without options.
 
@@ -118,6 +122,7 @@ def operation(
     :param cache: how long a result may be reused.
     :param rate: the most calls of one caller, such as ``"100/min"``.
     :param errors: the domain errors that it may raise, for its documentation.
+    :param priority: under load calls below zero are refused first, and calls above zero last.
     :raises DeclarationError: if an option cannot be understood.
     """
 
@@ -134,6 +139,7 @@ def operation(
                 cache=cache,
                 rate=parse_rate(rate) if rate is not None else None,
                 errors=errors,
+                priority=priority,
             )
         except ValueError as error:
             raise DeclarationError(f"@operation on {function.__qualname__}: {error}") from error

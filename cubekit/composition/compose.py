@@ -104,6 +104,7 @@ class _Composer:
             name=self.service.service.name,
             source=str(self.document.path),
             http=self.service.http,
+            telemetry=self.service.telemetry,
             expose=tuple(self.service.service.expose),
             cubes={name: cube for name, cube in cubes.items() if cube is not None},
             groups=groups,

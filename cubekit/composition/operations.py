@@ -20,7 +20,7 @@ from cubekit.authoring.models import Page
 from cubekit.authoring.operations import OperationOptions
 from cubekit.composition.edge import EdgeCodec, camel
 
-__all__ = ["Operation", "Parameter", "ResultKind", "make_operation"]
+__all__ = ["Operation", "Parameter", "ResultKind", "make_operation", "make_route_operation"]
 
 _PLACEHOLDER = re.compile(r"{(\w+)}")
 
@@ -116,6 +116,21 @@ class Operation:
 
     def _from(self, *sources: str) -> tuple[Parameter, ...]:
         return tuple(parameter for parameter in self.parameters if parameter.source in sources)
+
+
+def make_route_operation(method: str) -> Operation:
+    """Make the record of a raw route, whose one argument is the request and whose result is the response."""
+    return Operation(
+        name=method,
+        method=method,
+        doc="",
+        exposed=False,
+        options=OperationOptions(),
+        parameters=(),
+        kind=ResultKind.VALUE,
+        result=object,
+        suspends=True,
+    )
 
 
 def make_operation(function: Callable[..., Any], options: OperationOptions | None) -> Operation:

@@ -9,7 +9,14 @@ from pydantic import BaseModel
 
 from cubekit.composition.descriptors import Descriptor
 from cubekit.composition.plugins import Plugins
-from cubekit.composition.service_file import BreakerSection, GroupSection, HttpSection, Limits, RetrySection
+from cubekit.composition.service_file import (
+    BreakerSection,
+    GroupSection,
+    HttpSection,
+    Limits,
+    RetrySection,
+    TelemetrySection,
+)
 from cubekit.ground.colours import Colour
 from cubekit.ground.diagnostics import Diagnostic, Place
 
@@ -60,6 +67,7 @@ class Plan:
     name: str
     source: str
     http: HttpSection
+    telemetry: TelemetrySection
     expose: tuple[str, ...]
     cubes: Mapping[str, PlannedCube]
     """By name, each after those it depends on."""

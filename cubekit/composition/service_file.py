@@ -74,6 +74,8 @@ class HttpSection(Section):
     workers: int = Field(default=1, ge=1)
     max_body: Size = 1 << 20
     """Bytes of a request's body; more is refused with 413."""
+    cors: list[str] = []
+    """Origins whose pages may read answers, such as ``https://example.org``; ``*`` for all."""
     drain_timeout: Duration = 10.0
     """Seconds that requests under way get to finish when the service stops."""
 
@@ -153,6 +155,13 @@ class HealthSection(Section):
     readyz: ReadySection = ReadySection()
 
 
+class TelemetrySection(Section):
+    """``[telemetry]``"""
+
+    sample: float = Field(default=0.01, ge=0, le=1)
+    """Share of the requests whose spans are recorded, if somebody records and the caller does not say."""
+
+
 class ServiceFile(Section):
     """A whole service file, after its molecules and overrides were merged in."""
 
@@ -161,3 +170,4 @@ class ServiceFile(Section):
     cubes: dict[InstanceName, CubeSection] = {}
     supervise: dict[InstanceName, GroupSection] = {}
     health: HealthSection = HealthSection()
+    telemetry: TelemetrySection = TelemetrySection()

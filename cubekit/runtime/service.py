@@ -15,7 +15,7 @@ from cubekit.authoring.context import CallContext
 from cubekit.authoring.contracts import ContractInfo
 from cubekit.authoring.cubes import Clock
 from cubekit.authoring.failures import NotFound
-from cubekit.composition.operations import Operation
+from cubekit.composition.operations import Operation, make_route_operation
 from cubekit.composition.plan import Plan, PlannedCube
 from cubekit.ground.diagnostics import CubekitError, Diagnostic
 from cubekit.runtime.bus import Bus
@@ -51,7 +51,14 @@ class Service:
         self.bus = Bus()
         self.telemetry = Telemetry()
         self.instances = {name: Instance(planned, self.bus, self.clock) for name, planned in plan.cubes.items()}
-        self._endpoints = {name: self._make_endpoints(instance) for name, instance in self.instances.items()}
+        admissions = {
+            name: Admission(planned.limits.queue)
+            for name, planned in plan.cubes.items()
+            if planned.limits.queue is not None
+        }
+        self._endpoints = {
+            name: self._make_endpoints(instance, admissions.get(name)) for name, instance in self.instances.items()
+        }
         self.endpoints: Mapping[str, Endpoint] = {
             endpoint.name: endpoint
             for endpoints in self._endpoints.values()
@@ -59,6 +66,15 @@ class Service:
             if endpoint.operation.exposed
         }
         """What ports offer, by ``instance.operation``."""
+        self.routes: Mapping[str, Endpoint] = {
+            f"{name}.{route.method}": Endpoint(
+                instance, operation, self._parts(instance.planned, operation, admissions.get(name))
+            )
+            for name, instance in self.instances.items()
+            for route in instance.planned.descriptor.routes
+            for operation in (make_route_operation(route.method),)
+        }
+        """Raw routes, by ``instance.method``."""
         self.started = False
         """Whether every cube that the service needs has started once."""
         self._stop = anyio.Event()
@@ -173,9 +189,8 @@ class Service:
         providers = [Provider(self.instances[name], self._endpoints[name]) for name in names]
         return make_proxy(contract, providers) if providers else None
 
-    def _make_endpoints(self, instance: Instance) -> dict[str, Endpoint]:
+    def _make_endpoints(self, instance: Instance, admission: Admission | None) -> dict[str, Endpoint]:
         planned = instance.planned
-        admission = Admission(planned.limits.queue) if planned.limits.queue is not None else None
         return {
             operation.method: Endpoint(instance, operation, self._parts(planned, operation, admission))
             for operation in planned.descriptor.operations

@@ -181,8 +181,8 @@ class TaskTicket:
             return  # somebody else has cancelled the task too, and that goes on
         raise self.failure from (None if isinstance(error, asyncio.CancelledError) else error)
 
-    def __enter__(self) -> None:
-        pass
+    def __enter__(self) -> TaskTicket:
+        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None

@@ -6,7 +6,7 @@ import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import anyio
 from anyio.abc import SocketStream
@@ -219,6 +219,12 @@ class Guard(Cube, Authenticator, implements="cubekit.authenticator@0.1"):
 PARTS: Mapping[str, Part] = {"saju": Part(Saju), "guard": Part(Guard, Colour.SECURITY)}
 
 
+HttpPath = Literal["protocol", "table", "router"]
+
+current_path: HttpPath = "protocol"
+"""The way of the running test; see ``conftest.py``."""
+
+
 @dataclass
 class Served:
     """A service behind a socket."""
@@ -255,11 +261,16 @@ class Served:
 
 
 @asynccontextmanager
-async def serving(parts: Mapping[str, Part] = PARTS, **sections: Mapping[str, Any]) -> AsyncIterator[Served]:
-    """Serve cubes on a port of the system's choice, within a time limit; a call that blocks the loop is an error."""
+async def serving(
+    parts: Mapping[str, Part] = PARTS, path: HttpPath | None = None, **sections: Mapping[str, Any]
+) -> AsyncIterator[Served]:
+    """Serve cubes on a port of the system's choice, within a time limit; a call that blocks the loop is an error.
+
+    :param path: the way that requests take; by default that of the running test.
+    """
     http = {"port": 0, "max_body": 2000, **sections.pop("http", {})}
     service = Service(compose_parts(parts, http=http, **sections))
-    server = HttpServer(service)
+    server = HttpServer(service, path or current_path)
     server.bind()
     with anyio.fail_after(20):
         async with service.running(), anyio.create_task_group() as tasks:

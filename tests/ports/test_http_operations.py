@@ -329,7 +329,7 @@ async def test_a_raw_route_that_fails_is_logged_and_500(
     served: Served, caplog: pytest.LogCaptureFixture, name: str
 ) -> None:
     problem(await served.client.get(f"/api/v1/saju/raw/{name}"), 500, "INTERNAL")
-    assert [record.name for record in caplog.records if record.levelno >= logging.ERROR] == ["cubekit.http"]
+    assert [record.name for record in caplog.records if record.levelno >= logging.ERROR] == ["cubekit.dispatch"]
 
 
 async def test_raw_routes_are_limited_too(served: Served) -> None:

@@ -222,7 +222,7 @@ def test_the_function_behaves_as_naive_layers_do(
         clock = ControlledClock()
         script, naive_script = Script(outcomes), Script(outcomes)
         naive = Naive(naive_script, options, clock)
-        more = {"breaker": BREAKER} if options["breaker"] else {}
+        more: dict[str, object] = {"breaker": BREAKER} if options["breaker"] else {}
         more |= {"retry": RETRY} if options["retry"] else {}
         parts = {
             "s": Part(make_cube(script, options), settings=more),
@@ -443,29 +443,29 @@ async def test_the_least_important_are_refused_first() -> None:
     def said(service: Any, priority: int) -> Awaitable[Any]:
         return service.call("a.act", context=CallContext(priority=priority))  # type: ignore[no-any-return]
 
-    async with running({"a": Part(Busy, settings={"limits": {"queue": 40}})}) as service:
-        async with anyio.create_task_group() as tasks:
+    busy = {"a": Part(Busy, settings={"limits": {"queue": 40}})}
+    async with running(busy) as service, anyio.create_task_group() as tasks:
 
-            async def fill(until: int) -> None:
-                while service.instances["a"].in_flight < until:
-                    tasks.start_soon(service.endpoints["a.wait"].call, CallContext(priority=1), {})
-                    await anyio.wait_all_tasks_blocked()
+        async def fill(until: int) -> None:
+            while service.instances["a"].in_flight < until:
+                tasks.start_soon(service.endpoints["a.wait"].call, CallContext(priority=1), {})
+                await anyio.wait_all_tasks_blocked()
 
-            await fill(29)
-            assert await said(service, -1) == "done"
-            await fill(30)
-            with pytest.raises(Overloaded) as refused:
-                await said(service, -1)
-            assert refused.value.retry_after == 1
-            assert await said(service, 0) == "done"
-            await fill(38)
-            with pytest.raises(Overloaded):
-                await said(service, 0)
-            assert await said(service, 1) == "done"
-            await fill(40)
-            with pytest.raises(Overloaded):
-                await said(service, 1)
-            tasks.cancel_scope.cancel()
+        await fill(29)
+        assert await said(service, -1) == "done"
+        await fill(30)
+        with pytest.raises(Overloaded) as refused:
+            await said(service, -1)
+        assert refused.value.retry_after == 1
+        assert await said(service, 0) == "done"
+        await fill(38)
+        with pytest.raises(Overloaded):
+            await said(service, 0)
+        assert await said(service, 1) == "done"
+        await fill(40)
+        with pytest.raises(Overloaded):
+            await said(service, 1)
+        tasks.cancel_scope.cancel()
 
 
 @contract("test.oracle", version="1.0")

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPMethod, HTTPStatus
 
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Match, Route
+from starlette.types import Receive, Scope, Send
 
 from cubekit import __version__
 from cubekit.authoring.failures import (
@@ -27,18 +29,22 @@ from cubekit.authoring.failures import (
 )
 from cubekit.composition.operations import ResultKind
 from cubekit.ports.http.authentication import Authentication
+from cubekit.ports.http.calls import CallHandler
 from cubekit.ports.http.documentation import Documentation
 from cubekit.ports.http.exchange import Exchange
+from cubekit.ports.http.head import Head
 from cubekit.ports.http.manifest import http_path, manifest
-from cubekit.ports.http.operations import OperationHandler, RawHandler
+from cubekit.ports.http.operations import OperationHandler, RawHandler, StreamHandler
 from cubekit.ports.http.probes import Probes
 from cubekit.ports.http.problems import MethodNotAllowed, no_such_path
 from cubekit.ports.http.prometheus import Metrics
 from cubekit.ports.http.stream_forms import EVENT_STREAM, NDJSON
+from cubekit.ports.http.table import Table
 from cubekit.ports.http.under_way import UnderWay
 from cubekit.runtime.service import Service
+from cubekit.runtime.tickets import asyncio_runs
 
-__all__ = ["create_app"]
+__all__ = ["ServiceApp", "create_app"]
 
 _BY_STATUS: dict[int, type[Failure]] = {
     kind.status: kind
@@ -54,14 +60,31 @@ _BY_STATUS: dict[int, type[Failure]] = {
 }
 
 
-def create_app(service: Service, under_way: UnderWay | None = None) -> FastAPI:
+class ServiceApp(FastAPI):
+    """FastAPI, with the operations' exact paths in front of its router."""
+
+    table: Table
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        if scope["type"] == "http" and asyncio_runs():
+            handler = self.table.handlers.get((scope["method"], scope["path"]))
+            if handler is not None and not (self.user_middleware and b"origin" in dict(scope["headers"])):
+                await self.table.serve(handler, scope, receive, send)
+                return
+        await super().__call__(scope, receive, send)
+
+
+def create_app(service: Service, under_way: UnderWay | None = None, *, exact: bool = True) -> ServiceApp:
     """Return an application that offers a service's operations, raw routes and runtime endpoints.
 
     The service is run elsewhere; while it does not, operations answer 503.
 
     :param under_way: where requests register, for a server that ends them; see `HttpServer`.
+    :param exact: whether exact paths are looked up before the router is asked. The answers are the same.
     """
-    app = FastAPI(
+    under_way = under_way or UnderWay()
+    app = ServiceApp(
         title=service.plan.name,
         version=__version__,
         openapi_url=None,
@@ -70,7 +93,8 @@ def create_app(service: Service, under_way: UnderWay | None = None) -> FastAPI:
         redirect_slashes=False,
         exception_handlers={HTTPException: _answer_http_exception, Exception: _answer_exception},
     )
-    for found in _operation_routes(service, under_way or UnderWay()):
+    calls = _calls(service)
+    for found in _routes(service, calls, under_way):
         app.add_api_route(
             found.path,
             found.answer,
@@ -80,6 +104,17 @@ def create_app(service: Service, under_way: UnderWay | None = None) -> FastAPI:
             include_in_schema=False,
         )
     _add_runtime_endpoints(app, service)
+    if origins := service.plan.http.cors:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=origins,
+            allow_methods=["*"],
+            allow_headers=["*"],
+            allow_credentials="*" not in origins,
+            expose_headers=["retry-after"],
+        )
+    handlers = {(verb, path): handler for (verb, path), (_, handler) in calls.items() if exact and "{" not in path}
+    app.table = Table(handlers, service.plan.http.max_body, under_way)
     return app
 
 
@@ -93,34 +128,54 @@ class _Found:
     answer: Callable[[Request], Awaitable[Response]]
 
 
-def _operation_routes(service: Service, under_way: UnderWay) -> list[_Found]:
-    plan = service.plan
-    if "rest" not in plan.expose:
-        return []
-    authentication = Authentication(service)
-    forms = (EVENT_STREAM, NDJSON) if "sse" in plan.expose else (NDJSON,)
-    max_body = plan.http.max_body
-    routes = []
-    for name, endpoint in service.endpoints.items():
-        handler = OperationHandler(
-            endpoint, authentication=authentication, forms=forms, max_body=max_body, under_way=under_way
+def _calls(service: Service) -> dict[tuple[str, str], tuple[str, CallHandler]]:
+    """The operations that are no streams, by HTTP method and path."""
+    authentication, sample = Authentication(service), service.plan.telemetry.sample
+    return {
+        (endpoint.operation.http[0], http_path(endpoint.instance.planned, endpoint.operation.http[1])): (
+            name,
+            CallHandler(endpoint, authentication, sample),
         )
-        method, path = endpoint.operation.http
-        # A HEAD of a stream would begin an answer without an end.
-        methods = _methods(method, head=endpoint.operation.kind is not ResultKind.STREAM)
-        routes.append(_Found(http_path(endpoint.instance.planned, path), methods, name, handler.answer))
-    for instance in service.instances.values():
-        for raw in instance.planned.descriptor.routes:
-            raw_handler = RawHandler(instance, raw, max_body=max_body, under_way=under_way)
-            path = http_path(instance.planned, raw.options.path)
-            methods = _methods(raw.options.method, head=True)
-            routes.append(_Found(path, methods, f"{instance.name}.{raw.method}", raw_handler.answer))
+        for name, endpoint in service.endpoints.items()
+        if "rest" in service.plan.expose and endpoint.operation.kind is not ResultKind.STREAM
+    }
+
+
+def _routes(
+    service: Service, calls: Mapping[tuple[str, str], tuple[str, CallHandler]], under_way: UnderWay
+) -> list[_Found]:
+    plan = service.plan
+    max_body, sample, authentication = plan.http.max_body, plan.telemetry.sample, Authentication(service)
+    routes = [
+        _Found(path, _methods(verb), name, OperationHandler(handler, max_body=max_body, under_way=under_way).answer)
+        for (verb, path), (name, handler) in calls.items()
+    ]
+    forms = [form for port, form in (("sse", EVENT_STREAM), ("rest", NDJSON)) if port in plan.expose]
+    for name, endpoint in service.endpoints.items():
+        if forms and endpoint.operation.kind is ResultKind.STREAM:
+            stream = StreamHandler(
+                endpoint,
+                authentication=authentication,
+                forms=forms,
+                max_body=max_body,
+                under_way=under_way,
+                sample=sample,
+            )
+            verb, path = endpoint.operation.http
+            # A HEAD of a stream would begin an answer without an end.
+            routes.append(_Found(http_path(endpoint.instance.planned, path), [verb], name, stream.answer))
+    for instance in service.instances.values() if "rest" in plan.expose else ():
+        for route in instance.planned.descriptor.routes:
+            name = f"{instance.name}.{route.method}"
+            raw = RawHandler(service.routes[name], max_body=max_body, under_way=under_way, sample=sample)
+            path = http_path(instance.planned, route.options.path)
+            routes.append(_Found(path, _methods(route.options.method), name, raw.answer))
     # The router takes the first path that fits: "results/latest" goes before "results/{id}".
     return sorted(routes, key=lambda route: [segment.startswith("{") for segment in route.path.split("/")])
 
 
-def _methods(method: str, *, head: bool) -> list[str]:
-    return [method, "HEAD"] if head and method == "GET" else [method]
+def _methods(verb: str) -> list[str]:
+    return [verb, "HEAD"] if verb == "GET" else [verb]
 
 
 def _add_runtime_endpoints(app: FastAPI, service: Service) -> None:
@@ -146,23 +201,25 @@ def _add_runtime_endpoints(app: FastAPI, service: Service) -> None:
 async def _answer_http_exception(request: Request, error: Exception) -> Response:
     """Answer what the router could not place, and what raw routes raise."""
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for nothing else
-    exchange = Exchange(request)
+    exchange = Exchange(Head(request.scope))
     if error.status_code < HTTPStatus.BAD_REQUEST:
         return Response(status_code=error.status_code, headers=error.headers)
     match error.status_code, error.detail:
         case HTTPStatus.NOT_FOUND, HTTPStatus.NOT_FOUND.phrase:
-            return exchange.refuse(no_such_path(request.scope["path"]))
+            return exchange.refuse(no_such_path(request.scope["path"])).response()
         case HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.METHOD_NOT_ALLOWED.phrase:
             allowed = ", ".join(sorted(_allowed_methods(request)))
             if request.method == HTTPMethod.OPTIONS:
                 return Response(status_code=HTTPStatus.NO_CONTENT, headers={"allow": allowed})
-            return exchange.refuse(MethodNotAllowed(method=request.method, allowed=allowed), {"allow": allowed})
-    return exchange.refuse(_failure(error), error.headers)
+            return exchange.refuse(
+                MethodNotAllowed(method=request.method, allowed=allowed), {"allow": allowed}
+            ).response()
+    return exchange.refuse(_failure(error), error.headers).response()
 
 
 async def _answer_exception(request: Request, error: Exception) -> Response:
     """Answer 500 where a mistake is in this package; the server logs the error."""
-    return Exchange(request).refuse(Internal())
+    return Exchange(Head(request.scope)).refuse(Internal()).response()
 
 
 def _allowed_methods(request: Request) -> set[str]:

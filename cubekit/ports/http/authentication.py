@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from starlette.requests import Request
-
 from cubekit.authoring.context import ANONYMOUS, CallContext, Caller
 from cubekit.authoring.failures import Unauthenticated
 from cubekit.authoring.security import Authenticator, Credentials, Identity
 from cubekit.ground.colours import Colour
+from cubekit.ports.http.head import Head
 from cubekit.runtime.service import Service
 
 __all__ = ["Authentication"]
@@ -30,17 +29,28 @@ class Authentication:
             if provider.instance.planned.descriptor.colour is Colour.SECURITY
         ]
 
-    async def identified(self, request: Request, context: CallContext) -> CallContext:
+    @property
+    def exists(self) -> bool:
+        """Whether anybody in the service knows callers."""
+        return bool(self._endpoints)
+
+    def is_needed(self, head: Head) -> bool:
+        """Whether a request says anything about its caller that somebody could understand."""
+        headers = head.headers
+        return bool(self._endpoints) and (
+            b"authorization" in headers or b"x-api-key" in headers or b"cookie" in headers
+        )
+
+    async def identified(self, head: Head, context: CallContext) -> CallContext:
         """Return the context with its caller.
 
         :raises Unauthenticated: if the credentials are not valid. Cookies alone are no claim: browsers send them along,
             so with cookies that say nothing the caller stays unknown.
         """
-        headers = request.headers
-        claims = headers.get("authorization"), headers.get("x-api-key")
-        if not self._endpoints or not (any(claims) or request.cookies):
+        claims, cookies = (head.header(b"authorization"), head.header(b"x-api-key")), head.cookies
+        if not self._endpoints or not (any(claims) or cookies):
             return context
-        credentials = Credentials(authorization=claims[0], api_key=claims[1], cookies=request.cookies)
+        credentials = Credentials(authorization=claims[0], api_key=claims[1], cookies=cookies)
         try:
             return replace(context, caller=await self._ask(context, credentials))
         except Unauthenticated:

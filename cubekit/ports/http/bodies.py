@@ -3,57 +3,69 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
+from time import monotonic
 from typing import Any
+from urllib.parse import parse_qsl
 
 from pydantic import create_model
-from starlette.requests import Request
-from starlette.types import Message
+from starlette.requests import ClientDisconnect, Request
+from starlette.types import Message, Receive
 
+from cubekit.authoring.failures import DeadlineExceeded
 from cubekit.composition.edge import EdgeCodec
 from cubekit.composition.operations import Operation
-from cubekit.ports.http.problems import BodyTooLarge, UnsupportedMediaType
+from cubekit.ports.http.head import Head
+from cubekit.ports.http.problems import BodyTooLarge, BodyTooSlow, UnsupportedMediaType
+from cubekit.ports.http.under_way import UnderWay
 
-__all__ = ["InputReader", "limited"]
+__all__ = ["InputReader", "check_length", "limited", "read_body"]
 
 _NOTHING = EdgeCodec(create_model("Nothing"))
 """Where nothing is expected, whatever comes is an unknown field."""
 
 _BODILESS = frozenset({"GET", "DELETE"})
 
+BODY_TIMEOUT = 30.0
+"""Seconds that the body of a request may take to arrive."""
+
 
 class InputReader:
-    """Reads the arguments of one operation."""
+    """Makes the arguments of one operation."""
 
-    def __init__(self, operation: Operation, max_body: int) -> None:
+    def __init__(self, operation: Operation) -> None:
         self._operation = operation
-        self._max_body = max_body
         self._strings = operation.strings or _NOTHING
         self._body = operation.body or _NOTHING
         self._has_body = operation.http[0] not in _BODILESS
         self._lists = _list_names(self._strings)
         self._aliases = {p.name: p.alias for p in operation.parameters}
+        self._without_strings: dict[str, Any] | None = {} if operation.strings is None else None
 
-    async def read(self, request: Request) -> dict[str, Any]:
+    def read(self, head: Head, body: bytes) -> dict[str, Any]:
         """Return the operation's arguments.
 
-        :raises BodyTooLarge: as soon as that is known; the rest of the body is not read.
         :raises UnsupportedMediaType: if the body is not JSON.
         :raises MalformedInput: if it is broken JSON.
         :raises InvalidInput: if it does not fit the parameters.
         """
-        strings = self._strings.from_strings(self._texts(request))
-        raw = await limited(request, self._max_body).body()
-        return self._operation.http_arguments(self._read_body(request, raw), strings)
+        strings = self._without_strings
+        if strings is None or head.scope["query_string"] or head.path_params:
+            strings = self._strings.from_strings(self._texts(head))
+        return self._operation.http_arguments(self._read_body(head, body), strings)
 
-    def _texts(self, request: Request) -> Mapping[str, str | list[str]]:
+    def _texts(self, head: Head) -> Mapping[str, str | list[str]]:
         texts: dict[str, str | list[str]] = {}
-        for name in request.query_params:
-            values = request.query_params.getlist(name)
-            texts[name] = values if name in self._lists or len(values) > 1 else values[0]
-        path = {self._aliases.get(name, name): value for name, value in request.path_params.items()}
+        for name, value in parse_qsl(head.scope["query_string"].decode("latin-1"), keep_blank_values=True):
+            said = texts.get(name)
+            if said is None:
+                texts[name] = [value] if name in self._lists else value
+            else:
+                texts[name] = [*said, value] if isinstance(said, list) else [said, value]
+        path = {self._aliases.get(name, name): value for name, value in head.path_params.items()}
         return {**texts, **path}
 
-    def _read_body(self, request: Request, raw: bytes) -> Any:
+    def _read_body(self, head: Head, raw: bytes) -> Any:
         if not self._has_body:
             return None
         if self._operation.takes_bytes:
@@ -61,18 +73,59 @@ class InputReader:
         if not raw:
             # No body is an object without fields: fine if every field has a default, else each one is named.
             return self._body.from_data({})
-        _check_media_type(request.headers.get("content-type", ""))
+        if not _is_json(said := head.headers.get(b"content-type", b"")):
+            raise UnsupportedMediaType(found=said.decode("latin-1") or "none")
         return self._body.from_json(raw)
 
 
-def limited(request: Request, limit: int) -> Request:
+def check_length(head: Head, limit: int) -> None:
+    """Look at a request's ``Content-Length``.
+
+    :raises BodyTooLarge: if it is over the limit.
+    """
+    declared = head.headers.get(b"content-length", b"0")
+    if declared.isdigit() and int(declared) > limit:
+        raise BodyTooLarge(limit=limit)
+
+
+async def read_body(head: Head, receive: Receive, limit: int, under_way: UnderWay, deadline: float | None) -> bytes:
+    """Return the whole body of a request.
+
+    :param limit: in bytes.
+    :param deadline: of the call that the body is for, on the clock of `time.monotonic`.
+    :raises BodyTooLarge: as soon as that is known; the rest of the body is not read.
+    :raises BodyTooSlow: if it does not arrive within `BODY_TIMEOUT`.
+    :raises DeadlineExceeded: if the deadline comes before that.
+    :raises ClientDisconnect: if the client leaves.
+    """
+    check_length(head, limit)
+    patience = monotonic() + BODY_TIMEOUT
+    limits = patience if deadline is None else min(patience, deadline)
+    body = b""
+    try:
+        with under_way.limit(limits):
+            while True:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise ClientDisconnect
+                chunk: bytes = message.get("body", b"")
+                body = body + chunk if body else chunk
+                if len(body) > limit:
+                    raise BodyTooLarge(limit=limit)
+                if not message.get("more_body", False):
+                    return body
+    except DeadlineExceeded:
+        if limits < patience:
+            raise
+        raise BodyTooSlow(seconds=BODY_TIMEOUT) from None
+
+
+def limited(request: Request, head: Head, limit: int) -> Request:
     """Return the request with a body that fails once it is larger than ``limit`` bytes.
 
     :raises BodyTooLarge: at once, if ``Content-Length`` says so.
     """
-    declared = request.headers.get("content-length", "0")
-    if declared.isdecimal() and int(declared) > limit:
-        raise BodyTooLarge(limit=limit)
+    check_length(head, limit)
     received = 0
 
     async def receive() -> Message:
@@ -86,14 +139,16 @@ def limited(request: Request, limit: int) -> Request:
     return Request(request.scope, receive)
 
 
-def _check_media_type(said: str) -> None:
+@lru_cache(maxsize=256)
+def _is_json(content_type: bytes) -> bool:
+    """Whether a ``Content-Type`` is JSON in UTF-8."""
+    said = content_type.decode("latin-1")
     media_type, *parameters = (part.strip().lower() for part in said.split(";"))
     is_json = media_type == "application/json" or (
         media_type.startswith("application/") and media_type.endswith("+json")
     )
     charsets = {p.partition("=")[2].strip(' "') for p in parameters if p.startswith("charset=")}
-    if not is_json or not charsets <= {"utf-8", "utf8"}:
-        raise UnsupportedMediaType(found=said or "none")
+    return is_json and charsets <= {"utf-8", "utf8"}
 
 
 def _list_names(codec: EdgeCodec) -> frozenset[str]:

@@ -1,37 +1,79 @@
-"""Handlers: what FastAPI calls for an operation or a raw route."""
+"""Handlers: what FastAPI's router calls for an operation or a raw route."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from starlette.requests import Request
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from cubekit.authoring.context import active_call
-from cubekit.authoring.models import Page
-from cubekit.composition.descriptors import RawRoute
-from cubekit.composition.operations import Operation, ResultKind
+from cubekit.authoring.context import CallContext
+from cubekit.composition.plugins import Next
 from cubekit.ports.http.authentication import Authentication
-from cubekit.ports.http.bodies import InputReader, limited
-from cubekit.ports.http.context import read_context
+from cubekit.ports.http.bodies import InputReader, limited, read_body
+from cubekit.ports.http.calls import CallHandler
 from cubekit.ports.http.exchange import Exchange
-from cubekit.ports.http.problems import to_json
+from cubekit.ports.http.head import Head
 from cubekit.ports.http.stream_forms import StreamForm, choose_form
 from cubekit.ports.http.streams import open_stream
 from cubekit.ports.http.under_way import UnderWay, until_disconnect
 from cubekit.runtime.dispatch import Endpoint
-from cubekit.runtime.instances import Instance
-from cubekit.runtime.tickets import NO_DEADLINE
 
-__all__ = ["OperationHandler", "RawHandler"]
+__all__ = ["OperationHandler", "RawHandler", "StreamHandler"]
+
+_CLIENT_CLOSED_REQUEST = 499
+"""Of the answer that nobody receives."""
 
 
-class OperationHandler:
-    """Answers the requests for one operation.
+class _Handler:
+    """Turns whatever goes wrong into a problem."""
 
-    :param forms: the forms that a stream may have.
+    def __init__(self, max_body: int, under_way: UnderWay) -> None:
+        self._max_body = max_body
+        self._under_way = under_way
+
+    async def answer(self, request: Request) -> Response:
+        """Answer one request."""
+        exchange = Exchange(Head(request.scope))
+        try:
+            return await self._answer(exchange, request)
+        except ClientDisconnect:
+            return Response(status_code=_CLIENT_CLOSED_REQUEST)
+        except HTTPException:
+            raise  # a raw route's own answer; the application turns it into a problem
+        except Exception as error:  # noqa: BLE001 - `expected` logs what it does not know
+            return exchange.refuse(exchange.expected(error)).response()
+
+    async def _answer(self, exchange: Exchange, request: Request) -> Response:
+        raise NotImplementedError
+
+    async def _body(self, head: Head, request: Request, context: CallContext) -> bytes:
+        return await read_body(head, request.receive, self._max_body, self._under_way, context.deadline)
+
+
+class OperationHandler(_Handler):
+    """Answers the requests for an operation that is no stream."""
+
+    def __init__(self, calls: CallHandler, *, max_body: int, under_way: UnderWay) -> None:
+        super().__init__(max_body, under_way)
+        self._calls = calls
+
+    async def _answer(self, exchange: Exchange, request: Request) -> Response:
+        head = exchange.head
+        context = self._calls.context(head)
+        body = await self._body(head, request, context)
+        with self._under_way.limit():
+            answer = await until_disconnect(request.receive, partial(self._calls.call, head, context, body))
+        return answer.response()
+
+
+class StreamHandler(_Handler):
+    """Answers the requests for a stream.
+
+    :param forms: the forms that it may have.
     """
 
     def __init__(
@@ -42,85 +84,57 @@ class OperationHandler:
         forms: Sequence[StreamForm],
         max_body: int,
         under_way: UnderWay,
+        sample: float,
     ) -> None:
+        super().__init__(max_body, under_way)
         self._endpoint = endpoint
         self._authentication = authentication
         self._forms = forms
-        self._input = InputReader(endpoint.operation, max_body)
-        self._under_way = under_way
-        self._is_stream = endpoint.operation.kind is ResultKind.STREAM
+        self._input = InputReader(endpoint.operation)
+        self._sample = sample
 
-    async def answer(self, request: Request) -> Response:
-        """Answer one request."""
-        exchange = Exchange(request)
-        work = self._stream if self._is_stream else self._call
-        return await exchange.answer(self._under_way, partial(work, exchange))
-
-    async def _call(self, exchange: Exchange) -> Response:
-        request = exchange.request
-        context = read_context(request, exchange.trace, port="rest")
-        arguments = await self._input.read(request)
-
-        async def call() -> Any:
-            return await self._endpoint.call(await self._authentication.identified(request, context), arguments)
-
-        return _success(self._endpoint.operation, await until_disconnect(request.receive, call))
-
-    async def _stream(self, exchange: Exchange) -> Response:
-        request = exchange.request
-        form = choose_form(request.headers.get("accept", ""), self._forms)
-        context = read_context(request, exchange.trace, port=form.port)
-        arguments = await self._input.read(request)
-        context = await self._authentication.identified(request, context)
-        items = self._endpoint.stream(context, arguments)
-        return await open_stream(exchange, items, form, self._endpoint.operation.output.to_json, self._under_way)
+    async def _answer(self, exchange: Exchange, request: Request) -> Response:
+        head, operation = exchange.head, self._endpoint.operation
+        form = choose_form(head.header(b"accept") or "", self._forms)
+        context = head.context(port=form.port, priority=operation.options.priority, sample=self._sample)
+        arguments = self._input.read(head, await self._body(head, request, context))
+        with self._under_way.limit():
+            context = await self._authentication.identified(head, context)
+            items = self._endpoint.stream(context, arguments)
+            write = operation.output.to_json
+            return await open_stream(exchange, request.receive, items, form, write, self._under_way)
 
 
-class RawHandler:
-    """Hands the requests for one raw route to its cube.
+class RawHandler(_Handler):
+    """Hands the requests for one raw route to its cube, as a call with every layer.
 
-    They carry a call context, but no caller: what their credentials mean is the route's own business.
+    They carry a call context, but no caller: what their credentials mean is the route's own business. Deadline and
+    queue hold until the route has returned its response; a body that it streams has all the time it wants.
     """
 
-    def __init__(self, instance: Instance, route: RawRoute, *, max_body: int, under_way: UnderWay) -> None:
-        self._instance = instance
-        self._route = route
-        self._max_body = max_body
-        self._under_way = under_way
+    def __init__(self, endpoint: Endpoint, *, max_body: int, under_way: UnderWay, sample: float) -> None:
+        super().__init__(max_body, under_way)
+        self._endpoint = endpoint.wrapped(self._own_answer)
+        self._sample = sample
 
-    async def answer(self, request: Request) -> Response:
-        """Answer one request."""
-        exchange = Exchange(request)
-        return await exchange.answer(self._under_way, partial(self._hand_over, exchange))
-
-    async def _hand_over(self, exchange: Exchange) -> Response:
-        context = read_context(exchange.request, exchange.trace, port="rest")
-        request = limited(exchange.request, self._max_body)
-        method = getattr(self._instance.living(), self._route.method)
-        token = active_call.set((context, NO_DEADLINE))
-        try:
-            response = await method(request)
-        finally:
-            active_call.reset(token)
-        if not isinstance(response, Response):
-            name = f"{self._instance.name}.{self._route.method}"
-            raise TypeError(f"raw route {name} returned {type(response).__name__}, not a starlette Response")
+    async def _answer(self, exchange: Exchange, request: Request) -> Response:
+        head = exchange.head
+        context = head.context(port="rest", sample=self._sample)
+        bounded = limited(request, head, self._max_body)
+        with self._under_way.limit():
+            response = await self._endpoint.call(context, {"request": bounded})
+        if isinstance(response, HTTPException):
+            raise response
+        assert isinstance(response, Response)  # noqa: S101 - `_own_answer` has looked
         return response
 
-
-def _success(operation: Operation, value: Any) -> Response:
-    if operation.kind is ResultKind.BYTES:
-        return Response(value, media_type="application/octet-stream")
-    if operation.kind is ResultKind.PAGE:
-        return _page(operation, value)
-    return _json(b'{"success":true,"data":' + operation.output.to_json(value) + b"}")
-
-
-def _page(operation: Operation, page: Page[Any]) -> Response:
-    items = b",".join(operation.output.to_json(item) for item in page.items)
-    pagination = {"page": page.page, "limit": page.limit, "total": page.total, "totalPages": page.total_pages}
-    return _json(b'{"success":true,"data":[' + items + b'],"pagination":' + to_json(pagination) + b"}")
-
-
-def _json(body: bytes) -> Response:
-    return Response(body, media_type="application/json")
+    async def _own_answer(self, context: CallContext, arguments: Mapping[str, Any], call_next: Next) -> Any:
+        """Let the route's HTTP errors pass as answers; anything but a response is a mistake."""
+        try:
+            response = await call_next(context, arguments)
+        except HTTPException as error:
+            return error
+        if not isinstance(response, Response):
+            found = type(response).__name__
+            raise TypeError(f"raw route {self._endpoint.name} returned {found}, not a starlette Response")
+        return response

@@ -12,6 +12,7 @@ from starlette.responses import PlainTextResponse, Response
 from cubekit import __version__
 from cubekit.authoring.failures import NotFound
 from cubekit.ports.http.exchange import Exchange
+from cubekit.ports.http.head import Head
 from cubekit.ports.http.problems import to_json
 from cubekit.runtime.health import InstanceHealth, check_health, is_ready, worst
 from cubekit.runtime.instances import State
@@ -55,7 +56,8 @@ class Probes:
         """One cube's health."""
         name = request.path_params["instance"]
         if name not in self._service.instances:
-            return Exchange(request).refuse(NotFound('This service has no cube "{instance}".', instance=name))
+            failure = NotFound('This service has no cube "{instance}".', instance=name)
+            return Exchange(Head(request.scope)).refuse(failure).response()
         return self._health(await check_health(self._service, name))
 
     def _states(self, names: Any) -> dict[str, str]:

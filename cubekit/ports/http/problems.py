@@ -4,25 +4,22 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
-from starlette.responses import Response
-
-from cubekit.authoring.failures import Failure, Invalid, NotFound
+from cubekit.authoring.failures import DeadlineExceeded, Failure, Invalid, NotFound
 from cubekit.composition.edge import InvalidInput, camel
 
 __all__ = [
     "PROBLEM_JSON",
     "BodyTooLarge",
+    "BodyTooSlow",
     "MethodNotAllowed",
     "NotAcceptable",
     "UnsupportedMediaType",
     "no_such_path",
     "problem",
     "problem_headers",
-    "problem_response",
     "problem_type",
     "title",
     "to_json",
@@ -37,6 +34,14 @@ class BodyTooLarge(Invalid):
     status = 413
     message = "The body is larger than {limit} bytes."
     translations = {"ko": "본문이 {limit}바이트보다 큽니다."}
+
+
+class BodyTooSlow(DeadlineExceeded):
+    """The request's body did not arrive in time."""
+
+    status = 408
+    message = "The body did not arrive within {seconds} seconds."
+    translations = {"ko": "본문이 {seconds}초 안에 도착하지 않았습니다."}
 
 
 class UnsupportedMediaType(Invalid):
@@ -108,22 +113,9 @@ def problem_headers(failure: Failure) -> dict[str, str]:
         return {"www-authenticate": "Bearer"}
     if failure.status in {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}:
         return {"retry-after": str(max(1, math.ceil(failure.retry_after or 1)))}
-    if failure.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+    if failure.status in {HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.REQUEST_TIMEOUT}:
         return {"connection": "close"}  # the rest of the body is not read
     return {}
-
-
-def problem_response(
-    failure: Failure, *, locale: str, instance: str, trace_id: str, headers: Mapping[str, str] | None = None
-) -> Response:
-    """Return the answer to a request that failed."""
-    document = problem(failure, locale=locale, instance=instance, trace_id=trace_id)
-    return Response(
-        to_json(document),
-        failure.status,
-        media_type=PROBLEM_JSON,
-        headers={**problem_headers(failure), **(headers or {})},
-    )
 
 
 def to_json(document: object) -> bytes:

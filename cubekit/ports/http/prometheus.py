@@ -77,7 +77,7 @@ class _ServiceCollector:
         in_flight = GaugeMetricFamily("cubekit_operation_in_flight", "Calls under way", labels=labels)
         hits = CounterMetricFamily("cubekit_operation_cache_hits", "Calls answered with a kept result", labels=labels)
         bounds = [*map(floatToGoString, BUCKETS), "+Inf"]
-        for endpoint in self._service.endpoints.values():
+        for endpoint in (*self._service.endpoints.values(), *self._service.routes.values()):
             names = [endpoint.instance.name, endpoint.operation.name]
             metrics = endpoint.metrics
             for outcome, count in metrics.outcomes.items():

@@ -6,6 +6,7 @@ import logging
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Literal
 
 import anyio
 import uvicorn
@@ -13,6 +14,7 @@ from anyio.abc import TaskStatus
 
 from cubekit.ports.http.app import create_app
 from cubekit.ports.http.listeners import listen, url_of
+from cubekit.ports.http.protocol import make_protocol
 from cubekit.ports.http.under_way import UnderWay
 from cubekit.runtime.service import Service
 
@@ -34,12 +36,15 @@ class HttpServer:
     ``[http] drain_timeout``. What is then still under way is cut short: calls answer 503 and streams end with
     ``event: error``, both with the code ``UNAVAILABLE``, which may be tried again. Stop the server before the service,
     so that what is under way finds its cubes alive.
+
+    :param path: the way that requests for operations take; answers are the same on each, and the first is the fastest.
     """
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Service, path: Literal["protocol", "table", "router"] = "protocol") -> None:
         self._http = service.plan.http
         self._under_way = UnderWay()
-        self._app = create_app(service, self._under_way)
+        self._app = create_app(service, self._under_way, exact=path != "router")
+        self._protocol = make_protocol(self._app.table) if path == "protocol" else "httptools"
         self._sockets: list[socket.socket] = []
         self._stop = anyio.Event()
         self._force = anyio.Event()
@@ -89,7 +94,7 @@ class HttpServer:
     def _configuration(self) -> uvicorn.Config:
         return uvicorn.Config(
             self._app,
-            http="httptools",
+            http=self._protocol,
             ws="none",
             lifespan="off",
             log_config=None,

@@ -15,7 +15,7 @@ from starlette.types import Receive, Scope, Send
 
 from cubekit.ports.http.exchange import Exchange
 from cubekit.ports.http.stream_forms import StreamForm
-from cubekit.ports.http.under_way import ShuttingDown, UnderWay, until_disconnect
+from cubekit.ports.http.under_way import UnderWay, until_disconnect
 
 __all__ = ["KEEP_ALIVE", "StreamResponse", "close_stream", "open_stream"]
 
@@ -31,7 +31,12 @@ Items = AsyncGenerator[Any, None]
 
 
 async def open_stream(
-    exchange: Exchange, items: Items, form: StreamForm, write: Callable[[Any], bytes], under_way: UnderWay
+    exchange: Exchange,
+    receive: Receive,
+    items: Items,
+    form: StreamForm,
+    write: Callable[[Any], bytes],
+    under_way: UnderWay,
 ) -> Response:
     """Wait for the first item, so that a failure before it has a status of its own, and return the stream.
 
@@ -39,7 +44,7 @@ async def open_stream(
     :raises Failure: what the operation fails with before the first item.
     """
     try:
-        first = await until_disconnect(exchange.request.receive, partial(anext, items, _END))
+        first = await until_disconnect(receive, partial(anext, items, _END))
         frame = b"" if first is _END else form.item(0, write(first))
     except BaseException:
         await close_stream(items)
@@ -99,7 +104,6 @@ class StreamResponse(Response):
             with self._under_way.limit():
                 await until_disconnect(receive, partial(self._send_items, send), *beside)
                 return self._form.end
-            return self._form.error(self._exchange.problem(ShuttingDown()))
         except ClientDisconnect:
             raise
         except Exception as error:  # noqa: BLE001 - `expected` logs what it does not know

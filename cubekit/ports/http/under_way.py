@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 
 import anyio
@@ -11,40 +11,11 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Receive
 
 from cubekit.authoring.failures import Unavailable
+from cubekit.runtime.tickets import NO_DEADLINE, Tickets, make_sweeper, make_tickets
 
 __all__ = ["ShuttingDown", "UnderWay", "until_disconnect"]
 
 T = TypeVar("T")
-
-
-class UnderWay:
-    """The requests that are being answered.
-
-    A server that stops lets them finish. What has not finished when its patience ends is cancelled by `expire`, and
-    answers with `ShuttingDown`.
-    """
-
-    def __init__(self) -> None:
-        self._scopes: set[anyio.CancelScope] = set()
-        self._expired = False
-
-    @contextmanager
-    def limit(self) -> Iterator[anyio.CancelScope]:
-        """Run a block as one of the requests; the scope says whether it was cancelled."""
-        with anyio.CancelScope() as scope:
-            self._scopes.add(scope)
-            if self._expired:
-                scope.cancel()
-            try:
-                yield scope
-            finally:
-                self._scopes.discard(scope)
-
-    def expire(self) -> None:
-        """Cancel the requests under way, and from now on every other at its first wait."""
-        self._expired = True
-        for scope in self._scopes:
-            scope.cancel()
 
 
 class ShuttingDown(Unavailable):
@@ -52,6 +23,36 @@ class ShuttingDown(Unavailable):
 
     message = "The service is shutting down."
     translations = {"ko": "서비스가 종료되는 중입니다."}
+
+
+class UnderWay:
+    """The requests that are being answered, each with a ticket as calls have one.
+
+    A server that stops lets them finish. What has not finished when its patience ends is ended by `expire` with
+    `ShuttingDown`.
+    """
+
+    def __init__(self) -> None:
+        self._tickets: Tickets | None = None
+        self._expired = False
+
+    def limit(self, deadline: float = NO_DEADLINE) -> AbstractContextManager[Any]:
+        """Run a block as one of the requests.
+
+        :raises ShuttingDown: out of the block, when its time is over.
+        :raises DeadlineExceeded: out of the block, when the deadline has passed.
+        """
+        if self._tickets is None:
+            self._tickets = make_tickets(make_sweeper())
+        if self._expired:
+            raise ShuttingDown()
+        return self._tickets.call(deadline)
+
+    def expire(self) -> None:
+        """End the requests under way, and refuse every other."""
+        self._expired = True
+        if self._tickets is not None:
+            self._tickets.interrupt(ShuttingDown())
 
 
 async def until_disconnect(

@@ -120,6 +120,13 @@ class Endpoint:
         """
         return stream(self, context, arguments, deadline)
 
+    def wrapped(self, layer: Middleware) -> Endpoint:
+        """Return an endpoint of its own with a further middleware outside of the others; both count together."""
+        parts = replace(self.parts, middleware=(layer, *self.parts.middleware))
+        endpoint = Endpoint(self.instance, self.operation, parts)
+        endpoint.metrics = self.metrics
+        return endpoint
+
     @contextmanager
     def intercepted(self, layer: Middleware) -> Iterator[None]:
         """Let a further middleware stand around every call for the time of a ``with`` block: fault injection does."""

@@ -1,0 +1,123 @@
+"""`Head`: what a request says before its body, and the call context that it asks for."""
+
+from __future__ import annotations
+
+import math
+import random
+import re
+from collections.abc import Mapping
+from functools import cached_property, lru_cache
+from time import monotonic
+from typing import Any
+
+from starlette.requests import cookie_parser
+
+from cubekit.authoring.context import CallContext
+from cubekit.composition.edge import InvalidInput
+
+__all__ = ["BadHeader", "Head"]
+
+_TRACEPARENT = re.compile(r"(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
+_LANGUAGE = re.compile(r"\s*([A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*)\s*(?:;\s*q\s*=\s*([01](?:\.\d{0,3})?)\s*)?")
+_SAMPLED = 0x01
+
+Trace = tuple[str, str | None, bool | None]
+"""Trace id, the caller's span if there is one, and whether the caller records; None if it does not say."""
+
+
+class BadHeader(InvalidInput):
+    """A header of the request that cannot be understood."""
+
+    status = 400
+
+
+class Head:
+    """Method, path, query and headers of a request.
+
+    :param scope: as ASGI has it.
+    """
+
+    def __init__(self, scope: Mapping[str, Any]) -> None:
+        self.scope = scope
+        self.headers: dict[bytes, bytes] = dict(scope["headers"])
+        """By lower-case name. Of those that come more than once, such as ``forwarded``, the last."""
+
+    def header(self, name: bytes) -> str | None:
+        """Return a header, or None."""
+        found = self.headers.get(name)
+        return None if found is None else found.decode("latin-1")
+
+    @property
+    def path(self) -> str:
+        """The path, decoded."""
+        path: str = self.scope["path"]
+        return path
+
+    @property
+    def path_params(self) -> Mapping[str, str]:
+        """What stands for the placeholders of the route's path."""
+        params: Mapping[str, str] = self.scope.get("path_params") or {}
+        return params
+
+    @property
+    def cookies(self) -> dict[str, str]:
+        """The cookies, by name."""
+        said = self.header(b"cookie")
+        return {} if said is None else cookie_parser(said)
+
+    @cached_property
+    def trace(self) -> Trace:
+        """The trace of ``traceparent``; a new one if there is none or, as W3C asks, if it is not valid."""
+        said = self.header(b"traceparent")
+        match = None if said is None else _TRACEPARENT.fullmatch(said.strip())
+        if match is None or (match[1] == "00" and match[5]):
+            return f"{random.getrandbits(128):032x}", None, None
+        return match[2], match[3], bool(int(match[4], 16) & _SAMPLED)
+
+    @property
+    def locale(self) -> str:
+        """The language that ``Accept-Language`` prefers, English by default."""
+        said = self.headers.get(b"accept-language")
+        return "en" if said is None else _preferred_language(said)
+
+    def context(self, *, port: str, priority: int = 0, sample: float = 0.0) -> CallContext:
+        """Return the context that the headers ask for.
+
+        :param sample: the share of requests to be sampled among those whose caller does not say.
+        :raises BadHeader: if ``X-Request-Timeout`` is not a number of seconds.
+        """
+        headers, client = self.headers, self.scope.get("client")
+        trace_id, parent_span_id, sampled = self.trace
+        key = headers.get(b"idempotency-key")
+        return CallContext(
+            deadline=_deadline(headers[b"x-request-timeout"]) if b"x-request-timeout" in headers else None,
+            locale=self.locale,
+            trace_id=trace_id,
+            parent_span_id=parent_span_id,
+            sampled=random.random() < sample if sampled is None else sampled,  # noqa: S311 - no secret
+            idempotency_key=None if key is None else key.decode("latin-1"),
+            priority=priority,
+            client=client[0] if client else None,
+            port=port,
+        )
+
+
+@lru_cache(maxsize=1024)
+def _preferred_language(said: bytes) -> str:
+    wanted = [
+        (float(match[2] or 1), match[1])
+        for part in said.decode("latin-1").split(",")
+        if (match := _LANGUAGE.fullmatch(part))
+    ]
+    quality, language = max(wanted, key=lambda one: one[0], default=(1.0, "en"))
+    return language if quality else "en"
+
+
+def _deadline(said: bytes) -> float:
+    try:
+        seconds = float(said)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds < math.inf:
+        raise BadHeader({"X-Request-Timeout": ["Expected a positive number of seconds"]})
+    return monotonic() + seconds

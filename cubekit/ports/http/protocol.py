@@ -1,0 +1,260 @@
+"""`TableProtocol`: uvicorn's HTTP protocol, which answers what is in the table without ASGI in between.
+
+A request is taken only if it is plain: HTTP/1.1, its body whole in what has arrived, nothing before it in the pipeline.
+Any other goes uvicorn's usual way to the same application, which answers alike.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Coroutine, Mapping
+from contextvars import copy_context
+from typing import Any
+
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.server import ServerState
+
+from cubekit.ports.http.calls import CallHandler
+from cubekit.ports.http.exchange import Answer, Exchange
+from cubekit.ports.http.head import Head
+from cubekit.ports.http.table import Table, resumed
+from cubekit.ports.http.under_way import ShuttingDown
+
+__all__ = ["DRAIN_GRACE", "TableProtocol", "make_protocol"]
+
+DRAIN_GRACE = 0.5
+"""Seconds that an idle connection is kept when the server stops: a request may be on its way."""
+
+_LEFT_TO_THE_ROUTER = frozenset({b"transfer-encoding", b"origin", b"x-forwarded-for", b"x-forwarded-proto"})
+"""Requests with one of these headers take the usual way: somebody there looks at it."""
+
+
+def make_protocol(table: Table) -> type[TableProtocol]:
+    """Return the protocol class for a table; uvicorn makes one object for each connection."""
+    paths: dict[tuple[bytes, bytes], CallHandler] = {
+        (verb.encode(), path.encode()): handler for (verb, path), handler in table.handlers.items()
+    }
+    return type("TableProtocol", (TableProtocol,), {"table": table, "handlers": paths})
+
+
+class _Running:
+    """A request in a task of its own; stands where uvicorn has its request-response cycle."""
+
+    def __init__(self, task: asyncio.Task[Answer], keep_alive: bool) -> None:
+        self.task = task
+        self.keep_alive = keep_alive
+        self.response_complete = False
+        self.disconnected = False
+        self.message_event = self
+        """uvicorn sets it when the connection is lost."""
+
+    def set(self) -> None:
+        """Give up: nobody waits for the answer any more."""
+        if self.disconnected and not self.response_complete:
+            self.task.cancel()
+
+
+class TableProtocol(HttpToolsProtocol):
+    """One connection."""
+
+    table: Table
+    handlers: Mapping[tuple[bytes, bytes], CallHandler]
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self._handler: CallHandler | None = None
+        """Of the request that is arriving, as long as it may be answered here."""
+        self._body = b""
+        self._draining = False
+        self._idle_since = 0.0
+
+    @property
+    def _is_busy(self) -> bool:
+        """Whether an answer is under way."""
+        cycle: Any = self.cycle  # None before the first request
+        return cycle is not None and not cycle.response_complete
+
+    # What the parser calls
+
+    def on_headers_complete(self) -> None:
+        """Take the request, or leave it to uvicorn."""
+        parser = self.parser
+        handler = self.handlers.get((parser.get_method(), self.url))
+        if (
+            handler is not None
+            and not self._is_busy
+            and not self.pipeline
+            and parser.get_http_version() == "1.1"
+            and not parser.should_upgrade()
+            and not self.expect_100_continue
+            and not any(name in _LEFT_TO_THE_ROUTER for name, _ in self.headers)
+        ):
+            self._handler, self._body = handler, b""
+            return
+        self._leave_headers()
+
+    def on_body(self, body: bytes) -> None:
+        """Keep a part of the body."""
+        if self._handler is None:
+            super().on_body(body)
+        else:
+            self._body = self._body + body if self._body else body
+
+    def on_message_complete(self) -> None:
+        """Answer the request."""
+        handler, self._handler = self._handler, None
+        if handler is None:
+            super().on_message_complete()
+        elif len(self._body) > self.table.max_body:
+            self._leave_headers()
+            super().on_body(self._body)
+            super().on_message_complete()
+        else:
+            self._answer(handler)
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what has arrived; a request whose body is still to come goes the usual way, which has time limits."""
+        super().data_received(data)
+        if self._handler is not None and not self.transport.is_closing():
+            self._handler = None
+            self._leave_headers()
+            if self._body:
+                super().on_body(self._body)
+
+    def _leave_headers(self) -> None:
+        super().on_headers_complete()
+        if self._draining:
+            self.cycle.keep_alive = False
+
+    # Answering
+
+    def _answer(self, handler: CallHandler) -> None:
+        scope = self.scope
+        scope["method"], scope["query_string"] = self.parser.get_method().decode(), b""
+        scope["path"] = self.url.decode()
+        keep_alive = self.parser.should_keep_alive() and not self._draining
+        head = Head(scope)
+        work = handler.answer(head, self._body)
+        if handler.suspends:
+            self._run(head, work, keep_alive)
+            return
+        # What never waits needs no task. The context keeps what it sets to itself, as a task's would.
+        context = copy_context()
+        try:
+            waiting = context.run(work.send, None)
+        except StopIteration as stop:
+            self._send(stop.value, keep_alive)
+        else:
+            self._run(head, resumed(work, waiting), keep_alive)
+
+    def _run(self, head: Head, work: Awaitable[Answer], keep_alive: bool) -> None:
+        task = _make_task(self.loop, self._registered(head, work))
+        self.cycle = running = _Running(task, keep_alive)  # type: ignore[assignment]
+        if task.done():
+            self._finish(task, running)
+            return
+        self.tasks.add(task)  # type: ignore[arg-type]  # uvicorn's own return nothing
+        task.add_done_callback(lambda task: self._finish(task, running))
+
+    async def _registered(self, head: Head, work: Awaitable[Answer]) -> Answer:
+        try:
+            with self.table.under_way.limit():
+                return await work
+        except ShuttingDown as failure:
+            return Exchange(head).refuse(failure)
+
+    def _finish(self, task: asyncio.Task[Answer], running: _Running) -> None:
+        self.tasks.discard(task)
+        running.response_complete = True
+        if task.cancelled() or self.transport.is_closing():
+            return
+        self._send(task.result(), running.keep_alive and not self._draining)
+
+    def _send(self, answer: Answer, keep_alive: bool) -> None:
+        status, content_type, body, headers = answer
+        lines = [
+            STATUS_LINE[status],
+            self._common_headers(),
+            b"content-type: ",
+            content_type.encode(),
+            b"\r\ncontent-length: %d\r\n" % len(body),
+        ]
+        for name, value in headers.items():
+            lines.append(f"{name}: {value}\r\n".encode("latin-1"))
+            keep_alive = keep_alive and name != "connection"
+        if not keep_alive and "connection" not in headers:
+            lines.append(b"connection: close\r\n")
+        lines += (b"\r\n", body)
+        self.transport.write(b"".join(lines))
+        if not keep_alive:
+            self.transport.close()
+        self.on_response_complete()
+
+    def _common_headers(self) -> bytes:
+        headers = self.server_state.default_headers
+        global _rendered
+        if _rendered[0] is not headers:
+            _rendered = headers, b"".join(b"%s: %s\r\n" % header for header in headers)
+        return _rendered[1]
+
+    def on_response_complete(self) -> None:
+        """Go on with the next request of the pipeline, or wait for one."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+            return
+        self._idle_since = self.loop.time()
+        if self.timeout_keep_alive_task is None:
+            self._wait_for_next(self.timeout_keep_alive)
+
+    # Idle connections
+
+    def _wait_for_next(self, seconds: float) -> None:
+        self.timeout_keep_alive_task = self.loop.call_later(seconds, self.timeout_keep_alive_handler)
+
+    def _unset_keepalive_if_required(self) -> None:
+        """Leave the timer running: to look at the time when it fires is cheaper than to set it for every request."""
+        if self.transport.is_closing():
+            super()._unset_keepalive_if_required()
+        self._idle_since = float("inf")
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Close a connection on which nothing has come for too long."""
+        self.timeout_keep_alive_task = None
+        left = self._idle_since + self.timeout_keep_alive - self.loop.time()
+        if left <= 0:
+            super().timeout_keep_alive_handler()
+        elif not self.transport.is_closing():
+            self._wait_for_next(min(left, self.timeout_keep_alive))
+
+    def shutdown(self) -> None:
+        """Stop: the answer under way is the last; an idle connection may bring one more request."""
+        self._draining = True
+        if self._is_busy:
+            self.cycle.keep_alive = False
+        else:
+            self.loop.call_later(DRAIN_GRACE, self._close_idle)
+
+    def _close_idle(self) -> None:
+        if not self._is_busy:
+            self.transport.close()
+
+
+_rendered: tuple[list[tuple[bytes, bytes]], bytes] = ([], b"")
+
+
+def _make_task(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, Answer]) -> asyncio.Task[Answer]:
+    if sys.version_info >= (3, 12):
+        return asyncio.Task(work, loop=loop, eager_start=True)
+    return loop.create_task(work)
