@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import random
 from contextvars import ContextVar
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
+from typing import NamedTuple
 
 __all__ = ["ANONYMOUS", "CallContext", "Caller", "active_call", "current_call", "with_deadline"]
 
@@ -23,32 +24,54 @@ ANONYMOUS = Caller()
 """Somebody unknown, who holds no scope."""
 
 
-def _new_trace_id() -> str:
-    return f"{random.getrandbits(128):032x}"
-
-
-@dataclass(frozen=True, slots=True)
-class CallContext:
-    """The context of one call; a nested call inherits it from the call that makes it."""
-
-    caller: Caller = ANONYMOUS
-    deadline: float | None = None
+class _Fields(NamedTuple):
+    caller: Caller
+    deadline: float | None
     """When the call must be over, on the clock of `time.monotonic`; None for never."""
-    locale: str = "en"
+    locale: str
     """Language tag of the texts the caller wants."""
-    trace_id: str = field(default_factory=_new_trace_id)
+    trace_id: str
     """32 hexadecimal digits, as in W3C ``traceparent``."""
-    parent_span_id: str | None = None
+    parent_span_id: str | None
     """16 hexadecimal digits: the caller's span."""
-    sampled: bool = False
+    sampled: bool
     """Whether the caller records this trace."""
-    idempotency_key: str | None = None
-    priority: int = 0
+    idempotency_key: str | None
+    priority: int
     """The greater, the later it is refused under load."""
-    client: str | None = None
+    client: str | None
     """Network address of the caller, if the call came over a network."""
-    port: str = "internal"
+    port: str
     """The way in: ``rest``, ``sse``, ``cli``, … or ``internal``."""
+
+
+class CallContext(_Fields):
+    """The context of one call; a nested call inherits it from the call that makes it.
+
+    A tuple, because every request makes one and a tuple is the cheapest thing that cannot be changed.
+    """
+
+    __slots__ = ()
+
+    def __new__(
+        cls,
+        caller: Caller = ANONYMOUS,
+        deadline: float | None = None,
+        locale: str = "en",
+        trace_id: str | None = None,
+        parent_span_id: str | None = None,
+        sampled: bool = False,
+        idempotency_key: str | None = None,
+        priority: int = 0,
+        client: str | None = None,
+        port: str = "internal",
+    ) -> CallContext:
+        """Make a context, of a new trace unless ``trace_id`` is given."""
+        trace = trace_id or f"{random.getrandbits(128):032x}"
+        return tuple.__new__(
+            cls,
+            (caller, deadline, locale, trace, parent_span_id, sampled, idempotency_key, priority, client, port),
+        )
 
 
 active_call: ContextVar[tuple[CallContext, float] | None] = ContextVar("cubekit.active_call", default=None)
@@ -70,4 +93,4 @@ def current_call() -> CallContext:
 def with_deadline(context: CallContext, deadline: float) -> CallContext:
     """Return a context with another deadline; infinite for never."""
     said = None if deadline == math.inf else deadline
-    return context if context.deadline == said else replace(context, deadline=said)
+    return context if context.deadline == said else context._replace(deadline=said)

@@ -103,6 +103,13 @@ class Operation:
         """Whether the HTTP body is a document, not JSON."""
         return _is_bytes(self._from("body"))
 
+    @property
+    def whole_body(self) -> str | None:
+        """Name of the parameter that is the whole HTTP body, if it is the only parameter."""
+        alone = len(self.parameters) == 1 and self.parameters[0].source == "body"
+        parameter = self.parameters[0] if alone else None
+        return parameter.name if parameter and (self.takes_bytes or _is_object(parameter.annotation)) else None
+
     def arguments(self, value: Any) -> dict[str, Any]:
         """Keyword arguments of the method, from what `input` read (or from the bytes)."""
         return _arguments(value, self.parameters)

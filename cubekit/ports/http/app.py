@@ -113,7 +113,7 @@ def create_app(service: Service, under_way: UnderWay | None = None, *, exact: bo
             allow_credentials="*" not in origins,
             expose_headers=["retry-after"],
         )
-    handlers = {(verb, path): handler for (verb, path), (_, handler) in calls.items() if exact and "{" not in path}
+    handlers = {(call.method, call.path): call for call in calls.values() if exact and "{" not in call.path}
     app.table = Table(handlers, service.plan.http.max_body, under_way)
     return app
 
@@ -128,27 +128,27 @@ class _Found:
     answer: Callable[[Request], Awaitable[Response]]
 
 
-def _calls(service: Service) -> dict[tuple[str, str], tuple[str, CallHandler]]:
-    """The operations that are no streams, by HTTP method and path."""
+def _calls(service: Service) -> dict[str, CallHandler]:
+    """The operations that are no streams, by ``instance.operation``."""
     authentication, sample = Authentication(service), service.plan.telemetry.sample
     return {
-        (endpoint.operation.http[0], http_path(endpoint.instance.planned, endpoint.operation.http[1])): (
-            name,
-            CallHandler(endpoint, authentication, sample),
-        )
+        name: CallHandler(endpoint, authentication, sample)
         for name, endpoint in service.endpoints.items()
         if "rest" in service.plan.expose and endpoint.operation.kind is not ResultKind.STREAM
     }
 
 
-def _routes(
-    service: Service, calls: Mapping[tuple[str, str], tuple[str, CallHandler]], under_way: UnderWay
-) -> list[_Found]:
+def _routes(service: Service, calls: Mapping[str, CallHandler], under_way: UnderWay) -> list[_Found]:
     plan = service.plan
     max_body, sample, authentication = plan.http.max_body, plan.telemetry.sample, Authentication(service)
     routes = [
-        _Found(path, _methods(verb), name, OperationHandler(handler, max_body=max_body, under_way=under_way).answer)
-        for (verb, path), (name, handler) in calls.items()
+        _Found(
+            call.path,
+            _methods(call.method),
+            name,
+            OperationHandler(call, max_body=max_body, under_way=under_way).answer,
+        )
+        for name, call in calls.items()
     ]
     forms = [form for port, form in (("sse", EVENT_STREAM), ("rest", NDJSON)) if port in plan.expose]
     for name, endpoint in service.endpoints.items():
@@ -201,7 +201,7 @@ def _add_runtime_endpoints(app: FastAPI, service: Service) -> None:
 async def _answer_http_exception(request: Request, error: Exception) -> Response:
     """Answer what the router could not place, and what raw routes raise."""
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for nothing else
-    exchange = Exchange(Head(request.scope))
+    exchange = Exchange(Head.of(request.scope))
     if error.status_code < HTTPStatus.BAD_REQUEST:
         return Response(status_code=error.status_code, headers=error.headers)
     match error.status_code, error.detail:
@@ -219,7 +219,7 @@ async def _answer_http_exception(request: Request, error: Exception) -> Response
 
 async def _answer_exception(request: Request, error: Exception) -> Response:
     """Answer 500 where a mistake is in this package; the server logs the error."""
-    return Exchange(Head(request.scope)).refuse(Internal()).response()
+    return Exchange(Head.of(request.scope)).refuse(Internal()).response()
 
 
 def _allowed_methods(request: Request) -> set[str]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from cubekit.authoring.context import ANONYMOUS, CallContext, Caller
 from cubekit.authoring.failures import Unauthenticated
 from cubekit.authoring.security import Authenticator, Credentials, Identity
@@ -29,11 +27,6 @@ class Authentication:
             if provider.instance.planned.descriptor.colour is Colour.SECURITY
         ]
 
-    @property
-    def exists(self) -> bool:
-        """Whether anybody in the service knows callers."""
-        return bool(self._endpoints)
-
     def is_needed(self, head: Head) -> bool:
         """Whether a request says anything about its caller that somebody could understand."""
         headers = head.headers
@@ -52,7 +45,7 @@ class Authentication:
             return context
         credentials = Credentials(authorization=claims[0], api_key=claims[1], cookies=cookies)
         try:
-            return replace(context, caller=await self._ask(context, credentials))
+            return context._replace(caller=await self._ask(context, credentials))
         except Unauthenticated:
             if any(claims):
                 raise

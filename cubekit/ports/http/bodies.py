@@ -40,7 +40,8 @@ class InputReader:
         self._has_body = operation.http[0] not in _BODILESS
         self._lists = _list_names(self._strings)
         self._aliases = {p.name: p.alias for p in operation.parameters}
-        self._without_strings: dict[str, Any] | None = {} if operation.strings is None else None
+        self._takes_bytes = operation.takes_bytes
+        self._whole_body = operation.whole_body
 
     def read(self, head: Head, body: bytes) -> dict[str, Any]:
         """Return the operation's arguments.
@@ -49,26 +50,26 @@ class InputReader:
         :raises MalformedInput: if it is broken JSON.
         :raises InvalidInput: if it does not fit the parameters.
         """
-        strings = self._without_strings
-        if strings is None or head.scope["query_string"] or head.path_params:
-            strings = self._strings.from_strings(self._texts(head))
+        if self._whole_body is not None and not head.query:
+            return {self._whole_body: self._read_body(head, body)}
+        strings = self._strings.from_strings(self._texts(head))
         return self._operation.http_arguments(self._read_body(head, body), strings)
 
     def _texts(self, head: Head) -> Mapping[str, str | list[str]]:
         texts: dict[str, str | list[str]] = {}
-        for name, value in parse_qsl(head.scope["query_string"].decode("latin-1"), keep_blank_values=True):
+        for name, value in parse_qsl(head.query.decode("latin-1"), keep_blank_values=True):
             said = texts.get(name)
             if said is None:
                 texts[name] = [value] if name in self._lists else value
             else:
                 texts[name] = [*said, value] if isinstance(said, list) else [said, value]
-        path = {self._aliases.get(name, name): value for name, value in head.path_params.items()}
+        path = {self._aliases.get(name, name): value for name, value in (head.path_params or {}).items()}
         return {**texts, **path}
 
     def _read_body(self, head: Head, raw: bytes) -> Any:
         if not self._has_body:
             return None
-        if self._operation.takes_bytes:
+        if self._takes_bytes:
             return raw
         if not raw:
             # No body is an object without fields: fine if every field has a default, else each one is named.

@@ -12,6 +12,7 @@ from cubekit.ports.http.authentication import Authentication
 from cubekit.ports.http.bodies import InputReader
 from cubekit.ports.http.exchange import Answer, Exchange
 from cubekit.ports.http.head import Head
+from cubekit.ports.http.manifest import http_path
 from cubekit.ports.http.problems import to_json
 from cubekit.runtime.dispatch import Endpoint
 
@@ -28,6 +29,8 @@ class CallHandler:
 
     def __init__(self, endpoint: Endpoint, authentication: Authentication, sample: float) -> None:
         operation = endpoint.operation
+        self.method = operation.http[0]
+        self.path = http_path(endpoint.instance.planned, operation.http[1])
         self._endpoint = endpoint
         self._authentication = authentication
         self._input = InputReader(operation)
@@ -37,10 +40,9 @@ class CallHandler:
         self.content_type = "application/octet-stream" if operation.kind is ResultKind.BYTES else JSON
         """Of an answer that is no problem."""
 
-    @property
-    def suspends(self) -> bool:
-        """Whether an answer may have to wait for something."""
-        return self._authentication.exists or self._endpoint.layers().suspends
+    def suspends(self, head: Head) -> bool:
+        """Whether the answer to a request may have to wait for something."""
+        return self._endpoint.suspends or self._authentication.is_needed(head)
 
     def context(self, head: Head) -> CallContext:
         """Return the context of a request, whose caller is not known yet.

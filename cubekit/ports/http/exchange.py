@@ -43,8 +43,8 @@ class Exchange:
         """Return a failure as it is; log anything else, and return what may be said of it."""
         if isinstance(error, Failure):
             return error
-        scope, trace = self.head.scope, self.head.trace[0]
-        _log.error("%s %s failed [trace %s]", scope["method"], scope["path"], trace, exc_info=error)
+        head = self.head
+        _log.error("%s %s failed [trace %s]", head.method, head.path, head.trace[0], exc_info=error)
         return Internal()
 
     def problem(self, failure: Failure) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import math
 import random
 import re
 from collections.abc import Mapping
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from time import monotonic
 from typing import Any
 
@@ -34,13 +34,36 @@ class BadHeader(InvalidInput):
 class Head:
     """Method, path, query and headers of a request.
 
-    :param scope: as ASGI has it.
+    :param query: as it came, without the question mark.
+    :param headers: by lower-case name. Of one that comes more than once the last.
+    :param client: address and port of the other side.
+    :param path_params: what stands for the placeholders of the route's path.
     """
 
-    def __init__(self, scope: Mapping[str, Any]) -> None:
-        self.scope = scope
-        self.headers: dict[bytes, bytes] = dict(scope["headers"])
-        """By lower-case name. Of those that come more than once, such as ``forwarded``, the last."""
+    __slots__ = ("_trace", "client", "headers", "method", "path", "path_params", "query")
+
+    def __init__(
+        self,
+        method: str,
+        path: str,
+        query: bytes,
+        headers: dict[bytes, bytes],
+        client: tuple[str, int] | None,
+        path_params: Mapping[str, str] | None = None,
+    ) -> None:
+        self.method = method
+        self.path = path
+        self.query = query
+        self.headers = headers
+        self.client = client
+        self.path_params = path_params
+        self._trace: Trace | None = None
+
+    @classmethod
+    def of(cls, scope: Mapping[str, Any]) -> Head:
+        """Return the head of a request as ASGI has it."""
+        headers, params = dict(scope["headers"]), scope.get("path_params")
+        return cls(scope["method"], scope["path"], scope["query_string"], headers, scope.get("client"), params)
 
     def header(self, name: bytes) -> str | None:
         """Return a header, or None."""
@@ -48,31 +71,17 @@ class Head:
         return None if found is None else found.decode("latin-1")
 
     @property
-    def path(self) -> str:
-        """The path, decoded."""
-        path: str = self.scope["path"]
-        return path
-
-    @property
-    def path_params(self) -> Mapping[str, str]:
-        """What stands for the placeholders of the route's path."""
-        params: Mapping[str, str] = self.scope.get("path_params") or {}
-        return params
-
-    @property
     def cookies(self) -> dict[str, str]:
         """The cookies, by name."""
         said = self.header(b"cookie")
         return {} if said is None else cookie_parser(said)
 
-    @cached_property
+    @property
     def trace(self) -> Trace:
         """The trace of ``traceparent``; a new one if there is none or, as W3C asks, if it is not valid."""
-        said = self.header(b"traceparent")
-        match = None if said is None else _TRACEPARENT.fullmatch(said.strip())
-        if match is None or (match[1] == "00" and match[5]):
-            return f"{random.getrandbits(128):032x}", None, None
-        return match[2], match[3], bool(int(match[4], 16) & _SAMPLED)
+        if self._trace is None:
+            self._trace = _read_trace(self.header(b"traceparent"))
+        return self._trace
 
     @property
     def locale(self) -> str:
@@ -86,7 +95,7 @@ class Head:
         :param sample: the share of requests to be sampled among those whose caller does not say.
         :raises BadHeader: if ``X-Request-Timeout`` is not a number of seconds.
         """
-        headers, client = self.headers, self.scope.get("client")
+        headers, client = self.headers, self.client
         trace_id, parent_span_id, sampled = self.trace
         key = headers.get(b"idempotency-key")
         return CallContext(
@@ -100,6 +109,13 @@ class Head:
             client=client[0] if client else None,
             port=port,
         )
+
+
+def _read_trace(said: str | None) -> Trace:
+    match = None if said is None else _TRACEPARENT.fullmatch(said.strip())
+    if match is None or (match[1] == "00" and match[5]):
+        return f"{random.getrandbits(128):032x}", None, None
+    return match[2], match[3], bool(int(match[4], 16) & _SAMPLED)
 
 
 @lru_cache(maxsize=1024)

@@ -37,7 +37,7 @@ class _Handler:
 
     async def answer(self, request: Request) -> Response:
         """Answer one request."""
-        exchange = Exchange(Head(request.scope))
+        exchange = Exchange(Head.of(request.scope))
         try:
             return await self._answer(exchange, request)
         except ClientDisconnect:

@@ -57,7 +57,7 @@ class Probes:
         name = request.path_params["instance"]
         if name not in self._service.instances:
             failure = NotFound('This service has no cube "{instance}".', instance=name)
-            return Exchange(Head(request.scope)).refuse(failure).response()
+            return Exchange(Head.of(request.scope)).refuse(failure).response()
         return self._health(await check_health(self._service, name))
 
     def _states(self, names: Any) -> dict[str, str]:

@@ -10,6 +10,7 @@ import asyncio
 import sys
 from collections.abc import Awaitable, Coroutine, Mapping
 from contextvars import copy_context
+from functools import lru_cache
 from typing import Any
 
 from uvicorn.config import Config
@@ -27,7 +28,7 @@ __all__ = ["DRAIN_GRACE", "TableProtocol", "make_protocol"]
 DRAIN_GRACE = 0.5
 """Seconds that an idle connection is kept when the server stops: a request may be on its way."""
 
-_LEFT_TO_THE_ROUTER = frozenset({b"transfer-encoding", b"origin", b"x-forwarded-for", b"x-forwarded-proto"})
+_LEFT_TO_THE_ROUTER = frozenset({b"transfer-encoding", b"expect", b"origin", b"x-forwarded-for", b"x-forwarded-proto"})
 """Requests with one of these headers take the usual way: somebody there looks at it."""
 
 
@@ -73,6 +74,8 @@ class TableProtocol(HttpToolsProtocol):
         self._handler: CallHandler | None = None
         """Of the request that is arriving, as long as it may be answered here."""
         self._body = b""
+        self._plain = True
+        """Whether nothing in its headers is for somebody else."""
         self._draining = False
         self._idle_since = 0.0
 
@@ -84,22 +87,36 @@ class TableProtocol(HttpToolsProtocol):
 
     # What the parser calls
 
+    def on_message_begin(self) -> None:
+        """Begin a request. The scope is made only if ASGI gets to see it."""
+        self.url = b""
+        self.expect_100_continue = False
+        self.headers = []
+        self._plain = True
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Note a header."""
+        name = name.lower()
+        if name in _LEFT_TO_THE_ROUTER:
+            self._plain = False
+            self.expect_100_continue |= name == b"expect" and value.lower() == b"100-continue"
+        self.headers.append((name, value))
+
     def on_headers_complete(self) -> None:
         """Take the request, or leave it to uvicorn."""
         parser = self.parser
         handler = self.handlers.get((parser.get_method(), self.url))
         if (
             handler is not None
+            and self._plain
             and not self._is_busy
             and not self.pipeline
             and parser.get_http_version() == "1.1"
             and not parser.should_upgrade()
-            and not self.expect_100_continue
-            and not any(name in _LEFT_TO_THE_ROUTER for name, _ in self.headers)
         ):
             self._handler, self._body = handler, b""
-            return
-        self._leave_headers()
+        else:
+            self._leave_headers()
 
     def on_body(self, body: bytes) -> None:
         """Keep a part of the body."""
@@ -130,6 +147,10 @@ class TableProtocol(HttpToolsProtocol):
                 super().on_body(self._body)
 
     def _leave_headers(self) -> None:
+        url, headers, expects = self.url, self.headers, self.expect_100_continue
+        super().on_message_begin()
+        self.url, self.expect_100_continue = url, expects
+        self.headers += headers
         super().on_headers_complete()
         if self._draining:
             self.cycle.keep_alive = False
@@ -137,13 +158,10 @@ class TableProtocol(HttpToolsProtocol):
     # Answering
 
     def _answer(self, handler: CallHandler) -> None:
-        scope = self.scope
-        scope["method"], scope["query_string"] = self.parser.get_method().decode(), b""
-        scope["path"] = self.url.decode()
         keep_alive = self.parser.should_keep_alive() and not self._draining
-        head = Head(scope)
+        head = Head(handler.method, handler.path, b"", dict(self.headers), self.client)
         work = handler.answer(head, self._body)
-        if handler.suspends:
+        if handler.suspends(head):
             self._run(head, work, keep_alive)
             return
         # What never waits needs no task. The context keeps what it sets to itself, as a task's would.
@@ -180,16 +198,10 @@ class TableProtocol(HttpToolsProtocol):
 
     def _send(self, answer: Answer, keep_alive: bool) -> None:
         status, content_type, body, headers = answer
-        lines = [
-            STATUS_LINE[status],
-            self._common_headers(),
-            b"content-type: ",
-            content_type.encode(),
-            b"\r\ncontent-length: %d\r\n" % len(body),
-        ]
-        for name, value in headers.items():
-            lines.append(f"{name}: {value}\r\n".encode("latin-1"))
-            keep_alive = keep_alive and name != "connection"
+        lines = [STATUS_LINE[status], self._common_headers(), _type_line(content_type), b"%d\r\n" % len(body)]
+        if headers:
+            lines += (f"{name}: {value}\r\n".encode("latin-1") for name, value in headers.items())
+            keep_alive = keep_alive and "connection" not in headers
         if not keep_alive and "connection" not in headers:
             lines.append(b"connection: close\r\n")
         lines += (b"\r\n", body)
@@ -252,6 +264,11 @@ class TableProtocol(HttpToolsProtocol):
 
 
 _rendered: tuple[list[tuple[bytes, bytes]], bytes] = ([], b"")
+
+
+@lru_cache
+def _type_line(content_type: str) -> bytes:
+    return f"content-type: {content_type}\r\ncontent-length: ".encode()
 
 
 def _make_task(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, Answer]) -> asyncio.Task[Answer]:

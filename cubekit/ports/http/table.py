@@ -46,7 +46,7 @@ class Table:
     async def serve(self, handler: CallHandler, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request that `handlers` has a handler for."""
         try:
-            answer = await self._answer(handler, Head(scope), receive)
+            answer = await self._answer(handler, Head.of(scope), receive)
         except (ClientDisconnect, _ClientLeft):
             return
         headers = [

@@ -66,6 +66,8 @@ class Endpoint:
 
     call: Call
     """Returns the result of an operation that is not a stream."""
+    suspends: bool
+    """Whether a call may wait for something."""
 
     def __init__(self, instance: Instance, operation: Operation, parts: Parts | None = None) -> None:
         self.instance = instance
@@ -94,7 +96,7 @@ class Endpoint:
         return Layers(
             method=self.operation.method,
             tasks=asyncio_runs(),
-            suspends=self.operation.suspends or bool(parts.middleware or parts.retries),
+            suspends=self.suspends,
             scope=options.scope,
             timeout=self.timeout,
             rate=parts.rate is not None,
@@ -170,6 +172,7 @@ class Endpoint:
         return self._compiled[encode]
 
     def _forget_compiled(self) -> None:
+        self.suspends = self.operation.suspends or bool(self.parts.middleware or self.parts.retries)
         self._compiled: dict[Encode | None, Call] = {}
         self.call = self._compile_and_call
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 
 from cubekit.authoring.context import CallContext
 
@@ -39,8 +38,7 @@ def spanned(name: str, context: CallContext) -> Iterator[CallContext]:
         if not said.is_valid:
             yield context
             return
-        yield replace(
-            context,
+        yield context._replace(
             trace_id=trace.format_trace_id(said.trace_id),
             parent_span_id=trace.format_span_id(said.span_id),
         )
