@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, TypeVar, get_origin, get_type_hints
 
 from typing_extensions import is_protocol
@@ -12,7 +13,17 @@ from typing_extensions import is_protocol
 from cubekit.authoring.failures import Failure
 from cubekit.ground.versions import Version, parse_versioned_name
 
-__all__ = ["ContractInfo", "DeclarationError", "contract", "contract_of", "contracts_kept_by", "is_stream"]
+__all__ = [
+    "ContractInfo",
+    "DeclarationError",
+    "MethodKind",
+    "check_stream",
+    "contract",
+    "contract_of",
+    "contracts_kept_by",
+    "is_stream",
+    "kind_of",
+]
 
 P = TypeVar("P", bound=type)
 
@@ -62,6 +73,8 @@ def contract(
         except ValueError as error:
             raise DeclarationError(f"contract on {protocol.__qualname__}: {error}") from error
         methods = _methods(protocol)
+        for method in methods:
+            check_stream(f"{protocol.__qualname__}.{method}", getattr(protocol, method))
         if remotable:
             _check_remotable(name, protocol, methods)
         _CONTRACTS[protocol] = ContractInfo(checked_name, checked_version, protocol, remotable, errors, methods)
@@ -86,6 +99,32 @@ def is_stream(function: Callable[..., Any]) -> bool:
         return True
     returned = get_type_hints(function).get("return")
     return (get_origin(returned) or returned) in {AsyncIterator, AsyncGenerator}
+
+
+class MethodKind(StrEnum):
+    """How a method is called."""
+
+    VALUE = "`async def`"
+    STREAM = "a stream (an async generator, or `def` that returns AsyncIterator[T])"
+    PLAIN = "a plain `def`"
+
+
+def kind_of(function: Callable[..., Any]) -> MethodKind:
+    """Return how a method is called."""
+    if is_stream(function):
+        return MethodKind.STREAM
+    return MethodKind.VALUE if inspect.iscoroutinefunction(function) else MethodKind.PLAIN
+
+
+def check_stream(where: str, function: Callable[..., Any]) -> None:
+    """Refuse what looks like a stream and is none: a coroutine that returns an iterator.
+
+    :raises DeclarationError: if the function is one.
+    """
+    if is_stream(function) and inspect.iscoroutinefunction(function):
+        raise DeclarationError(
+            f"{where} is `async def` and yields nothing, so it is awaited and no stream: leave out `async`, or yield"
+        )
 
 
 def _methods(protocol: type) -> tuple[str, ...]:

@@ -101,6 +101,8 @@ class Cube(Generic[C]):
     backends: ClassVar[tuple[str, ...]] = ("asyncio", "trio")
 
     _environment: Environment
+    _config_parameter: ClassVar[Any] = C  # type: ignore[misc]  # as a value, not as a type
+    """Which of a generic class's own parameters is the configuration."""
 
     def __init_subclass__(
         cls,
@@ -112,8 +114,11 @@ class Cube(Generic[C]):
     ) -> None:
         super().__init_subclass__(**kwargs)
         for base in get_original_bases(cls):
-            if get_origin(base) is Cube and isinstance(argument := get_args(base)[0], type):
+            argument = _config_argument(base)
+            if isinstance(argument, type):
                 cls.config_type = argument
+            elif argument is not None:
+                cls._config_parameter = argument
         names = (implements,) if isinstance(implements, str) else implements
         try:
             cls.implements = dict(parse_versioned_name(name) for name in names) or cls.implements
@@ -196,3 +201,12 @@ class Cube(Generic[C]):
     def clock(self) -> Clock:
         """The time, which tests can control."""
         return self._environment.clock
+
+
+def _config_argument(base: Any) -> Any:
+    """What a generic base says of the configuration: a class, a type variable, or None."""
+    origin = get_origin(base)
+    if not (isinstance(origin, type) and issubclass(origin, Cube)):
+        return None
+    parameters = getattr(origin, "__parameters__", ())
+    return dict(zip(parameters, get_args(base), strict=False)).get(origin._config_parameter)

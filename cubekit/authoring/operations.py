@@ -17,6 +17,7 @@ __all__ = ["Cache", "OperationOptions", "RouteOptions", "operation", "operation_
 F = TypeVar("F", bound=Callable[..., Any])
 
 _HTTP = re.compile(r"(GET|POST|PUT|PATCH|DELETE) ([A-Za-z0-9_\-./{}]*)")
+_PLACEHOLDER = re.compile(r"{([A-Za-z_][A-Za-z0-9_]*)}")
 _OPERATION = "__cubekit_operation__"
 _ROUTE = "__cubekit_route__"
 
@@ -63,6 +64,10 @@ class OperationOptions:
     errors: tuple[type[Failure], ...] = ()
     priority: int = 0
     """Under load, calls of a lower priority are refused first."""
+
+    def form(self, name: str) -> tuple[str, str]:
+        """HTTP method and path of an operation of that name."""
+        return self.http or ("POST", name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +186,9 @@ def route_options(method: object) -> RouteOptions | None:
 
 def _parse_http(http: str) -> tuple[str, str]:
     match = _HTTP.fullmatch(http)
-    if match is None or ".." in match[2]:
+    names = _PLACEHOLDER.findall(match[2]) if match else []
+    if match is None or ".." in match[2] or set("{}") & set(_PLACEHOLDER.sub("", match[2])):
         raise ValueError(f'expected an HTTP form such as "GET results/{{id}}", not {http!r}')
+    if len(set(names)) < len(names):
+        raise ValueError(f"{http!r} has two placeholders of one name")
     return match[1], match[2].strip("/")

@@ -68,8 +68,9 @@ def check(
             found, name = list(plan.warnings), plan.name
     errors = [problem for problem in found if problem.severity == "error"]
     if console.as_json:
-        diagnostics = [problem.as_json() for problem in found]
-        console.event({"valid": not errors, "errors": diagnostics})
+        warnings = [problem.as_json() for problem in found if problem.severity != "error"]
+        diagnostics = [problem.as_json() for problem in errors]
+        console.event({"valid": not errors, "errors": diagnostics, "warnings": warnings})
     else:
         if found:
             console.diagnostics(found)
@@ -151,9 +152,19 @@ def _dot(plan: Plan, edges: list[dict[str, str]]) -> str:
     return "\n".join([*lines, "}"])
 
 
-def openapi(service: Service = Path(), settings: Settings = None, json: Json = False) -> None:
+def openapi(
+    service: Service = Path(),
+    settings: Settings = None,
+    url: Annotated[str | None, typer.Option("--url", help="Ask a running service instead.")] = None,
+    json: Json = False,
+) -> None:
     """Print the API document of a service (OpenAPI 3.1). Runs nothing."""
-    from cubekit.ports.http.openapi import openapi_document
+    if url is not None:
+        from cubekit.cli.remote import get_json
 
-    document: dict[str, Any] = openapi_document(compose_and_remember(service, settings))
+        document: dict[str, Any] = get_json(url, "/openapi.json")
+    else:
+        from cubekit.ports.http.openapi import openapi_document
+
+        document = openapi_document(compose_and_remember(service, settings))
     console.data(jsonlib.dumps(document, ensure_ascii=False, indent=2), {"openapi": document})

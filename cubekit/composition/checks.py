@@ -12,14 +12,14 @@ from cubekit.composition.wiring import Candidate
 from cubekit.ground.colours import Colour
 from cubekit.ground.diagnostics import Diagnostic
 
-__all__ = ["check_availability", "check_exclusive", "check_names", "check_paths", "check_scopes"]
+__all__ = ["check_availability", "check_engine", "check_exclusive", "check_names", "check_paths", "check_scopes"]
 
 _PORTS = ("rest", "sse")
 _LATER_PORTS = ("ws", "graphql", "mcp", "grpc")
 
 
 def check_availability(service: ServiceFile, document: Document) -> Iterator[Diagnostic]:
-    """What the file may ask for, and this version of cubekit cannot do yet (CK109, CK110, CK213)."""
+    """What the file may ask for, and this version of cubekit cannot do yet (CK109, CK110)."""
     for index, port in enumerate(service.service.expose):
         place = document.place("service", "expose", index)
         if port in _LATER_PORTS:
@@ -29,11 +29,10 @@ def check_availability(service: ServiceFile, document: Document) -> Iterator[Dia
             yield Diagnostic("CK110", f'unknown port "{port}"', place, needed=f"one of: {', '.join(_PORTS)}")
     if service.http.workers > 1:
         yield _later(document, "http.workers > 1", "http", "workers", fix="workers = 1")
-    for name, section in service.cubes.items():
-        yield from _check_engine(name, section, document)
 
 
-def _check_engine(name: str, section: CubeSection, document: Document) -> Iterator[Diagnostic]:
+def check_engine(name: str, section: CubeSection, document: Document) -> Iterator[Diagnostic]:
+    """What a cube's table may ask for, and this version of cubekit cannot do yet (CK109, CK213)."""
     if section.engine != "inline":
         yield _later(document, f'engine "{section.engine}"', "cubes", name, "engine", fix='engine = "inline"')
     if max(section.replicas.min, section.replicas.max) > 1:

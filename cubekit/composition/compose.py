@@ -6,7 +6,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from cubekit.composition.checks import check_availability, check_exclusive, check_names, check_paths, check_scopes
+from cubekit import __version__
+from cubekit.composition.checks import (
+    check_availability,
+    check_engine,
+    check_exclusive,
+    check_names,
+    check_paths,
+    check_scopes,
+)
 from cubekit.composition.configs import make_config
 from cubekit.composition.descriptors import Descriptor, describe
 from cubekit.composition.documents import Document, parse, read_document
@@ -18,7 +26,7 @@ from cubekit.discovery import Catalogue, CubeInfo, RegistryEntry, load_registry,
 from cubekit.discovery.cubes import normalised
 from cubekit.ground.colours import Colour
 from cubekit.ground.diagnostics import CubekitError, Diagnostic, Place
-from cubekit.ground.versions import admits, split_use
+from cubekit.ground.versions import admits, parse_range, split_use
 
 __all__ = ["compose", "compose_document"]
 
@@ -97,7 +105,7 @@ class _Composer:
         for check in (check_exclusive, check_paths, check_scopes):
             self.problems += check(candidates)
         groups = {"default": GroupSection(), **self.service.supervise}
-        cubes = {name: self._planned(candidates[name], groups) for name in order}
+        cubes = {name: _planned(candidates[name], groups) for name in order}
         if any(problem.severity == "error" for problem in self.problems):
             raise CubekitError(_in_order(self.problems))
         return Plan(
@@ -106,7 +114,7 @@ class _Composer:
             http=self.service.http,
             telemetry=self.service.telemetry,
             expose=tuple(self.service.service.expose),
-            cubes={name: cube for name, cube in cubes.items() if cube is not None},
+            cubes=cubes,
             groups=groups,
             ready=self._ready(candidates),
             left_out=tuple(self.left_out.values()),
@@ -125,8 +133,15 @@ class _Composer:
         candidates = {}
         for name, section in self.service.cubes.items():
             descriptor = self._descriptor(name, section, plugins)
-            if descriptor is not None:
-                candidates[name] = Candidate(name, section, descriptor, self.document.place("cubes", name, "use"))
+            if descriptor is None:
+                continue
+            problems = list(check_engine(name, section, self.document))
+            config = make_config(descriptor.config_type, name, self.document, problems, self.environ)
+            if problems:
+                self._leave_out_or_fail(name, section, descriptor.colour, problems)
+            if config is not None and not (problems and section.optional):
+                place = self.document.place("cubes", name, "use")
+                candidates[name] = Candidate(name, section, descriptor, config, place)
         return candidates
 
     def _descriptor(self, name: str, section: CubeSection, plugins: Plugins) -> Descriptor | None:
@@ -140,6 +155,18 @@ class _Composer:
             return None
         if info is None:
             self._leave_out_or_fail(name, section, None, [self._unknown(name, cube, place)])
+            return None
+        written_for = parse_range(info.requires_cubekit or "")
+        if not admits(written_for, __version__):
+            problem = Diagnostic(
+                "CK202",
+                f'cube "{name}" ({info.distribution} {info.version}) was written for another version of cubekit',
+                place,
+                needed=f"cubekit-core {written_for}",
+                found=f"cubekit-core {__version__}",
+                fix=f"pip install --upgrade {info.distribution}",
+            )
+            self._leave_out_or_fail(name, section, info.colour, [problem])
             return None
         if not admits(admitted, info.version):
             problem = Diagnostic(
@@ -227,27 +254,25 @@ class _Composer:
             return frozenset(named)
         return frozenset(name for name, candidate in candidates.items() if not candidate.section.optional)
 
-    def _planned(self, candidate: Candidate, groups: Mapping[str, GroupSection]) -> PlannedCube | None:
-        name, section = candidate.name, candidate.section
-        config = make_config(candidate.descriptor.config_type, name, self.document, self.problems, self.environ)
-        if config is None:
-            return None
-        return PlannedCube(
-            name=name,
-            descriptor=candidate.descriptor,
-            config=config,
-            path=candidate.path,
-            place=candidate.place,
-            optional=section.optional,
-            engine=section.engine,
-            limits=section.limits,
-            breaker=section.breaker,
-            retry=section.retry,
-            start_timeout=section.start_timeout,
-            stop_timeout=section.stop_timeout,
-            group=next((group for group, members in groups.items() if name in members.cubes), "default"),
-            bindings=dict(candidate.bindings),
-        )
+
+def _planned(candidate: Candidate, groups: Mapping[str, GroupSection]) -> PlannedCube:
+    name, section = candidate.name, candidate.section
+    return PlannedCube(
+        name=name,
+        descriptor=candidate.descriptor,
+        config=candidate.config,
+        path=candidate.path,
+        place=candidate.place,
+        optional=section.optional,
+        engine=section.engine,
+        limits=section.limits,
+        breaker=section.breaker,
+        retry=section.retry,
+        start_timeout=section.start_timeout,
+        stop_timeout=section.stop_timeout,
+        group=next((group for group, members in groups.items() if name in members.cubes), "default"),
+        bindings=dict(candidate.bindings),
+    )
 
 
 def _in_order(problems: Iterable[Diagnostic]) -> list[Diagnostic]:

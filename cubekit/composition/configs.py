@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from types import UnionType
+from collections.abc import Collection, Mapping
+from types import EllipsisType, UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, SecretBytes, SecretStr, ValidationError
@@ -13,6 +13,11 @@ from cubekit.composition.documents import Document, validation_diagnostics
 from cubekit.ground.diagnostics import Diagnostic
 
 __all__ = ["make_config"]
+
+Keys = tuple[str | int, ...]
+
+_ENVIRONMENT = "environment "
+"""What the places of overrides by environment variables begin with."""
 
 
 def make_config(
@@ -49,42 +54,55 @@ class _References:
         self._problems = problems
         self._environ = environ
 
-    def resolve(self, model: type[BaseModel], raw: Mapping[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:
-        resolved: dict[str, Any] = {}
+    def resolve(self, model: type[BaseModel], raw: Mapping[str, Any], keys: Keys) -> dict[str, Any]:
+        """Return a table of a model with its references replaced."""
         by_key = {field.alias or name: field for name, field in model.model_fields.items()}
+        resolved = {}
         for key, value in raw.items():
             field = by_key.get(key) or model.model_fields.get(key)
-            annotation = field.annotation if field else None
-            nested = _nested_model(annotation)
-            if nested and isinstance(value, dict):
-                resolved[key] = self.resolve(nested, value, (*keys, key))
-            elif _is_secret(annotation):
-                resolved[key] = self._secret(value, (*keys, key))
-            elif _is_reference(value) and not _takes_table(annotation):
-                resolved[key] = self._read(value, (*keys, key))
-            else:
-                resolved[key] = value
+            resolved[key] = self._resolve(field.annotation if field else None, value, (*keys, key))
         return resolved
 
-    def _secret(self, value: Any, keys: tuple[str, ...]) -> Any:
+    def _resolve(self, annotation: Any, value: Any, keys: Keys) -> Any:
+        if _is_secret(annotation):
+            return self._secret(value, keys)
+        nested = _nested_model(annotation)
+        if nested and isinstance(value, dict):
+            return self.resolve(nested, value, keys)
+        if isinstance(value, list) and (items := _items(annotation, len(value))):
+            return [
+                self._resolve(item, one, (*keys, i)) for i, (item, one) in enumerate(zip(items, value, strict=True))
+            ]
+        if isinstance(value, dict) and (inner := _values(annotation)):
+            return {key: self._resolve(inner, one, (*keys, key)) for key, one in value.items()}
+        if _is_reference(value) and not _takes_table(annotation):
+            return self._read(value, keys)
+        return value
+
+    def _secret(self, value: Any, keys: Keys) -> Any:
         place = self._document.place(*keys)
         if _is_reference(value):
             return self._read(value, keys)
-        if place.source.startswith("environment "):
-            return str(value)  # an override from the environment is a reference already
+        if place.source.startswith(_ENVIRONMENT):
+            # An override from the environment is a reference already. As a whole it is the text as it stands there,
+            # which need not be TOML; within a list or a table it is what TOML says.
+            variable = place.source.removeprefix(_ENVIRONMENT)
+            whole = len(variable.split("__")) - 1 == len(keys)
+            return self._environ[variable] if whole else str(value)
+        name = _dotted(keys)
         self._problems.append(
             Diagnostic(
                 "CK108",
-                f'"{".".join(keys)}" is a secret and must not be written down',
+                f'"{name}" is a secret and must not be written down',
                 place,
                 needed='a reference: { env = "NAME" } or { file = "path" }',
-                fix=f'{".".join(keys[2:])} = {{ env = "{keys[-1].upper()}" }}',
+                fix=f'{_dotted(keys[2:])} = {{ env = "{_dotted(keys[3:]).upper().replace(".", "_")}" }}',
                 show_line=False,
             )
         )
         return ""
 
-    def _read(self, reference: dict[str, str], keys: tuple[str, ...]) -> str:
+    def _read(self, reference: dict[str, str], keys: Keys) -> str:
         ((kind, name),) = reference.items()
         if kind == "env":
             value = self._environ.get(name)
@@ -97,7 +115,7 @@ class _References:
                 return path.read_text(encoding="utf-8").rstrip("\n")
             except (OSError, UnicodeDecodeError) as error:
                 missing, fix = f"file {path} cannot be read: {error}", f"create {path}"
-        message = f'"{".".join(keys)}" refers to a value that is missing: {missing}'
+        message = f'"{_dotted(keys)}" refers to a value that is missing: {missing}'
         self._problems.append(Diagnostic("CK107", message, self._document.place(*keys), fix=fix))
         return ""
 
@@ -128,6 +146,35 @@ def _nested_model(annotation: Any) -> type[BaseModel] | None:
         if isinstance(alternative, type) and issubclass(alternative, BaseModel):
             return alternative
     return None
+
+
+def _items(annotation: Any, count: int) -> tuple[Any, ...]:
+    """The annotations of the items of a list; none if they do not matter."""
+    for alternative in _alternatives(annotation):
+        origin, arguments = get_origin(alternative), get_args(alternative)
+        if origin is tuple and arguments and not isinstance(arguments[-1], EllipsisType):
+            return arguments if len(arguments) == count else ()
+        if (
+            arguments
+            and isinstance(origin, type)
+            and issubclass(origin, Collection)
+            and not issubclass(origin, Mapping)
+        ):
+            return (arguments[0],) * count
+    return ()
+
+
+def _values(annotation: Any) -> Any:
+    """The annotation of the values of a table; None if it does not matter."""
+    for alternative in _alternatives(annotation):
+        origin, arguments = get_origin(alternative), get_args(alternative)
+        if isinstance(origin, type) and issubclass(origin, Mapping) and len(arguments) == 2:
+            return arguments[1]
+    return None
+
+
+def _dotted(keys: Keys) -> str:
+    return ".".join(map(str, keys))
 
 
 def _takes_table(annotation: Any) -> bool:

@@ -10,7 +10,14 @@ from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel
 
-from cubekit.authoring.contracts import ContractInfo, DeclarationError, contract_of, contracts_kept_by, is_stream
+from cubekit.authoring.contracts import (
+    ContractInfo,
+    DeclarationError,
+    contract_of,
+    contracts_kept_by,
+    is_stream,
+    kind_of,
+)
 from cubekit.authoring.cubes import Cube
 from cubekit.authoring.operations import RouteOptions, operation_options, route_options
 from cubekit.composition.operations import Operation, make_operation
@@ -182,6 +189,12 @@ def _check_methods(
                 message = f"contract {contract} promises {method}(), and it is missing"
                 problems.append(_wrong(info, message, code="CK304", fix=f"define {cube.__name__}.{method}"))
             continue
+        if (kind := kind_of(kept)) is not kind_of(promised):
+            message = f"{method}() is {kind}, and contract {contract} promises {kind_of(promised)}"
+            problems.append(
+                _wrong(info, message, code="CK304", fix=f"make {cube.__name__}.{method} {kind_of(promised)}")
+            )
+            continue
         needed, found = (tuple(inspect.signature(function).parameters) for function in (promised, kept))
         if found[: len(needed)] != needed:
             problems.append(
@@ -243,6 +256,8 @@ def _operations(
         is_async = inspect.iscoroutinefunction(promise) or is_stream(promise)
         if options is None and not is_async:
             continue  # a plain method of a local contract: the proxy hands it out as it is
+        if options is None and kind_of(promise) is not kind_of(function):
+            continue  # has been told already
         try:
             operation = make_operation(function, options)
         except DeclarationError as error:

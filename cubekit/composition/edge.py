@@ -13,7 +13,7 @@ from typing import Any, Literal, cast
 from pydantic import TypeAdapter, ValidationError
 from pydantic.alias_generators import to_camel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
-from pydantic_core import CoreSchema, PydanticSerializationError, SchemaSerializer, SchemaValidator
+from pydantic_core import CoreSchema, PydanticSerializationError, SchemaSerializer, SchemaValidator, from_json
 
 from cubekit.authoring.failures import Invalid
 
@@ -35,11 +35,14 @@ class InvalidInput(Invalid):
         super().__init__(summary=summary)
 
     @classmethod
-    def from_validation(cls, error: ValidationError) -> InvalidInput:
-        """Collect pydantic's errors by JSON name."""
+    def from_validation(cls, error: ValidationError, data: Any) -> InvalidInput:
+        """Collect pydantic's errors by JSON name.
+
+        :param data: the input.
+        """
         errors: dict[str, list[str]] = {}
         for item in error.errors(include_url=False, include_context=False, include_input=False):
-            name = ".".join(str(part) for part in item["loc"]) or _ROOT
+            name = ".".join(_path(item["loc"], data, missing=item["type"].startswith("missing"))) or _ROOT
             errors.setdefault(name, []).append(item["msg"].removeprefix("Value error, "))
         return cls(errors)
 
@@ -78,7 +81,7 @@ class EdgeCodec:
         try:
             return self._validator.validate_json(raw, extra="forbid", by_alias=True, by_name=False)
         except ValidationError as error:
-            raise _malformed(error) or InvalidInput.from_validation(error) from None
+            raise _malformed(error) or InvalidInput.from_validation(error, from_json(raw)) from None
 
     def from_data(self, data: Any) -> Any:
         """Return the value of data that was JSON before.
@@ -88,7 +91,7 @@ class EdgeCodec:
         try:
             return self._validator.validate_python(data, extra="forbid", by_alias=True, by_name=False)
         except ValidationError as error:
-            raise InvalidInput.from_validation(error) from None
+            raise InvalidInput.from_validation(error, data) from None
 
     def from_strings(self, strings: Mapping[str, str | list[str]]) -> Any:
         """Return the value of texts by JSON name, as paths and queries have them; a list is one of texts.
@@ -100,7 +103,7 @@ class EdgeCodec:
         try:
             return self._validator.validate_strings(cast(Any, strings), extra="forbid", by_alias=True, by_name=False)
         except ValidationError as error:
-            raise InvalidInput.from_validation(error) from None
+            raise InvalidInput.from_validation(error, strings) from None
 
     def to_json(self, value: Any) -> bytes:
         """Return the JSON text of a value.
@@ -115,6 +118,24 @@ class EdgeCodec:
     def json_schema(self, mode: JsonSchemaMode, ref_template: str = "#/components/schemas/{model}") -> dict[str, Any]:
         """Return the JSON schema of the type, with definitions under ``$defs``."""
         return GenerateJsonSchema(by_alias=True, ref_template=ref_template).generate(self._schema, mode=mode)
+
+
+def _path(location: tuple[str | int, ...], data: Any, *, missing: bool) -> list[str]:
+    """What a location names in the input: pydantic also names the alternatives of unions and its own wrappers."""
+    path = []
+    for position, part in enumerate(location):
+        if _holds(data, part):
+            data = data[part]
+        elif not (missing and position == len(location) - 1):
+            continue
+        path.append(str(part))
+    return path
+
+
+def _holds(data: Any, part: str | int) -> bool:
+    if isinstance(data, list):
+        return isinstance(part, int) and part < len(data)
+    return isinstance(data, Mapping) and part in data
 
 
 def _malformed(error: ValidationError) -> MalformedInput | None:
@@ -139,6 +160,9 @@ def _rewrite(node: Any) -> Any:
     if not isinstance(node, dict):
         return node
     copy = {key: value if key in {"metadata", "default"} else _rewrite(value) for key, value in node.items()}
+    if copy.get("type") == "tagged-union" and isinstance(said := copy.get("discriminator"), str):
+        # JSON has the alias; an object that is written has the attribute.
+        copy["discriminator"] = [[camel(said)], [said]]
     kind: Literal["model-fields", "typed-dict", "dataclass-args"] | Any = copy.get("type")
     if kind in {"model-fields", "typed-dict"}:
         copy["fields"] = {name: _aliased(name, field) for name, field in copy["fields"].items()}

@@ -15,12 +15,15 @@ from pydantic import BaseModel, ConfigDict, create_model
 from pydantic.fields import FieldInfo
 from typing_extensions import is_typeddict
 
-from cubekit.authoring.contracts import DeclarationError, is_stream
+from cubekit.authoring.contracts import DeclarationError, check_stream, is_stream
 from cubekit.authoring.models import Page
 from cubekit.authoring.operations import OperationOptions
 from cubekit.composition.edge import EdgeCodec, camel
 
 __all__ = ["Operation", "Parameter", "ResultKind", "make_operation", "make_route_operation"]
+
+BODILESS = frozenset({"GET", "DELETE"})
+"""HTTP methods whose requests have no body."""
 
 _PLACEHOLDER = re.compile(r"{(\w+)}")
 
@@ -76,7 +79,12 @@ class Operation:
     @property
     def http(self) -> tuple[str, str]:
         """HTTP method and path relative to the cube's."""
-        return self.options.http or ("POST", self.name)
+        return self.options.form(self.name)
+
+    @property
+    def has_body(self) -> bool:
+        """Whether its requests have an HTTP body."""
+        return self.http[0] not in BODILESS
 
     @cached_property
     def input(self) -> EdgeCodec | None:
@@ -153,20 +161,22 @@ def make_operation(function: Callable[..., Any], options: OperationOptions | Non
         raise DeclarationError(f"{where}: an annotation cannot be resolved at run time: {error}") from error
     exposed = options is not None
     options = options or OperationOptions()
+    check_stream(where, function)
     stream = is_stream(function)
     if not stream and not inspect.iscoroutinefunction(function):
         raise DeclarationError(f"{where} must be `async def`, or an async generator for a stream")
     if exposed and "return" not in hints:
         raise DeclarationError(f"{where} needs a return annotation: ports document and write results by it")
+    name = camel(function.__name__)
     kind, result = _result(where, stream, hints.get("return", Any))
     _check_options(where, kind, options)
     operation = Operation(
-        name=camel(function.__name__),
+        name=name,
         method=function.__name__,
         doc=inspect.getdoc(function) or "",
         exposed=exposed,
         options=options,
-        parameters=_parameters(function, hints, options.http or ("POST", "")),
+        parameters=_parameters(function, hints, options.form(name)),
         kind=kind,
         result=result,
         suspends=stream or _may_suspend(function),
@@ -214,7 +224,7 @@ def _parameters(function: Callable[..., Any], hints: dict[str, Any], http: tuple
         if get_origin(annotation) in {AsyncIterator, AsyncGenerator}:
             raise DeclarationError(f"{where}: streams as input are not available in this version of cubekit")
         alias = camel(parameter.name)
-        beside_path = "query" if verb in {"GET", "DELETE"} else "body"
+        beside_path = "query" if verb in BODILESS else "body"
         source = "path" if in_path & {parameter.name, alias} else beside_path
         found.append(Parameter(parameter.name, alias, annotation, parameter.default, source))
     return tuple(found)

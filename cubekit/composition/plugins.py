@@ -5,7 +5,9 @@ Hooks are synchronous and are asked once, when a service is composed; nothing of
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+import traceback
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pluggy
@@ -66,14 +68,37 @@ class Plugins:
             raise CubekitError(Diagnostic("CK305", f'plugin "{name}" cannot be used: {error}')) from error
 
     def descriptor_loaded(self, descriptor: Descriptor) -> None:
-        """Show a descriptor to all plugins."""
-        self._manager.hook.cubekit_descriptor_loaded(descriptor=descriptor)
+        """Show a descriptor to all plugins.
+
+        :raises CubekitError: as a plugin says, and CK305 if one fails otherwise.
+        """
+        with _failures_located("cubekit_descriptor_loaded"):
+            self._manager.hook.cubekit_descriptor_loaded(descriptor=descriptor)
 
     def middleware(self, instance: str, operation: Operation) -> tuple[Middleware, ...]:
-        """Return the middlewares of an operation, outermost first."""
-        # pluggy asks the plugin registered last first.
-        found: list[Middleware] = self._manager.hook.cubekit_middleware(instance=instance, operation=operation)
-        return tuple(reversed(found))
+        """Return the middlewares of an operation, outermost first.
+
+        :raises CubekitError: as a plugin says, and CK305 if one fails otherwise.
+        """
+        with _failures_located("cubekit_middleware"):
+            found: list[Middleware] = self._manager.hook.cubekit_middleware(instance=instance, operation=operation)
+        return tuple(reversed(found))  # pluggy asks the plugin registered last first
+
+
+@contextmanager
+def _failures_located(hook: str) -> Iterator[None]:
+    """Say of an exception out of a plugin which hook it was, and where."""
+    try:
+        yield
+    except CubekitError:
+        raise
+    except Exception as error:
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        message = f"a plugin's {hook}() failed: {type(error).__name__}: {error}"
+        found = f"{frame.filename}:{frame.lineno} in {frame.name}"
+        raise CubekitError(
+            Diagnostic("CK305", message, found=found, fix="mend the plugin, or leave it out of [service] plugins")
+        ) from error
 
 
 def load_plugins(

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 
+from pydantic import BaseModel
+
 from cubekit.composition.descriptors import Descriptor, Requirement
 from cubekit.composition.service_file import CubeSection
 from cubekit.ground.colours import MAY_REQUIRE
@@ -22,6 +24,7 @@ class Candidate:
     name: str
     section: CubeSection
     descriptor: Descriptor
+    config: BaseModel
     place: Place
     bindings: dict[str, tuple[str, ...]] = field(default_factory=dict)
 

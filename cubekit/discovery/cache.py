@@ -125,7 +125,6 @@ def _catalogue(stored: dict[str, Any]) -> Catalogue:
         cubes=_cubes(stored["cubes"]),
         commands=_extensions(stored["commands"]),
         hooks=_extensions(stored["hooks"]),
-        ports=_extensions(stored["ports"]),
         diagnostics=tuple(
             Diagnostic(**{**item, "place": item["place"] and Place(**item["place"])}) for item in stored["diagnostics"]
         ),

@@ -100,7 +100,6 @@ class Catalogue:
     cubes: tuple[CubeInfo, ...] = ()
     commands: tuple[ExtensionInfo, ...] = ()
     hooks: tuple[ExtensionInfo, ...] = ()
-    ports: tuple[ExtensionInfo, ...] = ()
     diagnostics: tuple[Diagnostic, ...] = ()
     """What cannot be used: CK203 and CK305 for names claimed twice, CK306 for entry points that cannot be read."""
     conflicts: Mapping[str, tuple[CubeInfo, ...]] = field(default_factory=dict)
@@ -126,7 +125,6 @@ class Catalogue:
             cubes=tuple(cubes[name] for name in sorted(cubes)),
             commands=self.commands,
             hooks=self.hooks,
-            ports=self.ports,
             diagnostics=tuple(diagnostic for diagnostic in self.diagnostics if diagnostic not in settled),
             conflicts={name: claims for name, claims in self.conflicts.items() if name not in added},
         )

@@ -17,7 +17,7 @@ __all__ = ["read_distributions"]
 
 _PREFIX = "cubekit."
 _COLOURS = {colour.group: colour for colour in Colour}
-_COMMANDS, _HOOKS, _PORTS = _EXTENSIONS = ("cubekit.commands", "cubekit.hooks", "cubekit.ports")
+_COMMANDS, _HOOKS = _EXTENSIONS = ("cubekit.commands", "cubekit.hooks")
 _CUBE_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _IDENTIFIERS = r"[^\W\d]\w*(?:\.[^\W\d]\w*)*"
 # The extras that may follow in brackets are obsolete, and mean nothing to a reader.
@@ -129,7 +129,6 @@ class _Reader:
             cubes=tuple(cubes[0] for cubes in claims.values() if len(cubes) == 1),
             commands=tuple(extensions[_COMMANDS]),
             hooks=tuple(extensions[_HOOKS]),
-            ports=tuple(extensions[_PORTS]),
             diagnostics=(*diagnostics, *self.diagnostics),
             conflicts=conflicts,
         )

@@ -13,7 +13,7 @@ __all__ = ["scan"]
 
 
 def scan(*, refresh: bool = False) -> Catalogue:
-    """Return what is installed: cubes, commands, hook plugins, ports, and what is wrong with them.
+    """Return what is installed: cubes, commands, hook plugins, and what is wrong with them.
 
     :param refresh: look again, even if nothing seems to have changed.
     """

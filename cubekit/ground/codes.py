@@ -44,6 +44,7 @@ TITLES: dict[str, str] = {
     "CK403": "cube did not stop properly",
     "CK404": "cube crashed too often",
     "CK405": "cannot listen on the address",
+    "CK406": "cube does not run on this event loop",
     # 5xx: the command line
     "CK501": "no such cube is installed",
     "CK502": "service cannot be reached",

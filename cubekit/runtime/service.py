@@ -32,7 +32,7 @@ from cubekit.runtime.proxy import Provider, make_proxy
 from cubekit.runtime.rate import RateLimiter
 from cubekit.runtime.supervisor import Supervisor
 from cubekit.runtime.telemetry import Telemetry
-from cubekit.runtime.tickets import Sweeper, make_sweeper, make_tickets
+from cubekit.runtime.tickets import Sweeper, asyncio_runs, make_sweeper, make_tickets
 
 __all__ = ["Service"]
 
@@ -84,8 +84,10 @@ class Service:
     async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
         """Start all cubes, tell ``task_status``, and run until `stop` is called.
 
-        :raises CubekitError: if a required cube could not start, or crashed too often (CK401–CK404).
+        :raises CubekitError: if a cube does not run on this event loop (CK406); if a required one could not start or
+            crashed too often, or any did not stop properly (CK401–CK404).
         """
+        self._check_backend()
         sweeper = make_sweeper()
         supervisors = {
             name: Supervisor(section, self.clock, self._give_up) for name, section in self.plan.groups.items()
@@ -218,6 +220,23 @@ class Service:
             _log.error("not started: %s", "; ".join(waiting))
         self._failures.append(problem)
         self.stop()
+
+    def _check_backend(self) -> None:
+        backend = "asyncio" if asyncio_runs() else "trio"
+        wrong = [
+            Diagnostic(
+                "CK406",
+                f'cube "{name}" does not run on {backend}',
+                planned.place,
+                needed=f"one of: {', '.join(planned.descriptor.cube.backends)}",
+                found=backend,
+            )
+            for name, planned in self.plan.cubes.items()
+            if backend not in planned.descriptor.cube.backends
+        ]
+        if wrong:
+            self._finished.set()
+            raise CubekitError(wrong)
 
     def _unsettled(self, instance: Instance) -> set[str]:
         return {name for name in instance.planned.depends_on if not self.instances[name].settled.is_set()}

@@ -9,7 +9,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,10 +27,9 @@ from cubekit import Cube, operation
 class Slow(Cube):
     @operation
     async def work(self, marker: str) -> str:
-        with open(marker, "w"):
+        with open(marker, "w"):  # a named pipe: goes on when the test reads
             pass
-        while not os.path.exists(marker + ".go"):
-            await anyio.sleep(0.01)
+        await anyio.wait_readable(os.open(marker + ".go", os.O_RDONLY | os.O_NONBLOCK))  # and when it writes
         return "done"
 
     async def stop(self) -> None:
@@ -104,21 +102,15 @@ def slow_service(site: Path) -> Path:
 def begin_work(url: str, marker: Path) -> socket.socket:
     host, port = url.removeprefix("http://").split(":")
     connection = socket.create_connection((host, int(port)), timeout=30)
+    for pipe in (marker, marker.with_name("marker.go")):
+        os.mkfifo(pipe)
     body = json.dumps({"marker": str(marker)})
     head = (
         f"POST /api/v1/slow/work HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}"
     )
     connection.sendall(f"{head}\r\n\r\n{body}".encode())
-    until_exists(marker)
+    assert marker.read_bytes() == b"", "the operation has opened its pipe"
     return connection
-
-
-def until_exists(marker: Path) -> None:
-    """Until the operation has created its file, which is all that another process can see of it."""
-    deadline = time.monotonic() + 20
-    while not marker.exists():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def test_a_request_under_way_is_answered_before_the_cubes_stop(site: Path) -> None:
@@ -126,7 +118,7 @@ def test_a_request_under_way_is_answered_before_the_cubes_stop(site: Path) -> No
         marker = site / "marker"
         with begin_work(ready(events), marker) as connection:
             process.send_signal(signal.SIGTERM)
-            marker.with_name("marker.go").touch()
+            marker.with_name("marker.go").write_bytes(b"go")
             answer = http.client.HTTPResponse(connection)
             answer.begin()
             assert json.load(answer) == {"success": True, "data": "done"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import pytest
 from hypothesis import given
@@ -124,3 +124,36 @@ def test_what_was_read_is_written_again(data: dict[str, Any]) -> None:
     codec = EdgeCodec(Inner)
     value = codec.from_data(data)
     assert codec.from_json(codec.to_json(value)) == value
+
+
+class Cat(BaseModel):
+    pet_kind: Literal["cat"]
+    lives_left: int
+
+
+class Dog(BaseModel):
+    pet_kind: Literal["dog"]
+    is_good: bool
+
+
+class Owner(BaseModel):
+    pet: Annotated[Cat | Dog, Field(discriminator="pet_kind")]
+    age: int | float
+
+
+def test_discriminators_have_the_json_name() -> None:
+    codec = EdgeCodec(Owner)
+    owner = codec.from_json(b'{"pet": {"petKind": "dog", "isGood": true}, "age": 3}')
+    assert owner.pet == Dog(pet_kind="dog", is_good=True)
+    assert codec.to_json(owner) == b'{"pet":{"petKind":"dog","isGood":true},"age":3}'
+    schema = codec.json_schema("validation")
+    assert schema["properties"]["pet"]["discriminator"]["propertyName"] == "petKind"
+
+
+def test_error_names_have_no_alternatives_in_them() -> None:
+    with pytest.raises(InvalidInput) as caught:
+        EdgeCodec(Owner).from_json(b'{"pet": {"petKind": "cat"}, "age": "x"}')
+    assert set(caught.value.errors) == {"pet.livesLeft", "age"}
+    with pytest.raises(InvalidInput) as caught:
+        EdgeCodec(Owner).from_json(b'{"pet": {"petKind": "bird"}, "more": 1}')
+    assert set(caught.value.errors) == {"pet", "age", "more"}

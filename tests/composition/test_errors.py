@@ -2,145 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, Protocol
 
 import pytest
 from pydantic import BaseModel, SecretStr
 
-from cubekit import Cube, CubekitError, Diagnostic, contract, operation, route
+from cubekit import Cube, CubekitError
 from cubekit.composition.compose import compose
-from cubekit.composition.plan import Plan
 from cubekit.discovery import Catalogue, CubeInfo
+from cubekit.discovery.cubes import ExtensionInfo
 from cubekit.ground.colours import Colour
 
-
-@contract("test.store", version="1.2")
-class Store(Protocol):
-    async def get(self, key: str) -> str:
-        """A value."""
-        ...
-
-
-@contract("test.session", version="1.0", remotable=False)
-class Session(Protocol):
-    def open(self) -> object:
-        """A live object."""
-        ...
-
-
-@contract("test.ring", version="1.0")
-class Ring(Protocol):
-    async def turn(self) -> None:
-        """Turn."""
-        ...
-
-
-class Shelf(BaseModel):
-    boards: int = 3
-
-
-class Settings(BaseModel):
-    size: int = 1
-    shelf: Shelf = Shelf()
-    secret: SecretStr | None = None
-
-
-class Keeper(Cube[Settings], Store, implements="test.store@1.2"):
-    @operation
-    async def get(self, key: str) -> str:
-        return key
-
-
-class Old(Cube, Store, implements="test.store@1.0"):
-    async def get(self, key: str) -> str:
-        return key
-
-
-class Reader(Cube):
-    store: Annotated[Store, ">=1.1,<2"]
-
-
-class Maybe(Cube):
-    store: Annotated[Store | None, ">=1.1,<2"]
-
-
-class Only(Cube, exclusive=True):
-    pass
-
-
-class Scoped(Cube):
-    @operation(scope="x:y")
-    async def guarded(self) -> None:
-        pass
-
-
-class RingA(Cube, Ring, implements="test.ring@1.0"):
-    store: Annotated[Store, ">=1"]
-
-    async def turn(self) -> None:
-        pass
-
-
-class RingB(Cube, Store, implements="test.store@1.2"):
-    ring: Annotated[Ring, ">=1"]
-
-    async def get(self, key: str) -> str:
-        return key
-
-
-class Opener(Cube, Session, implements="test.session@1.0"):
-    def open(self) -> object:
-        return self
-
-
-class User(Cube):
-    session: Annotated[Session, ">=1"]
-
-
-def installed(**cubes: type[Any] | tuple[type[Any], Colour]) -> Catalogue:
-    infos = []
-    for name, given in cubes.items():
-        cube, colour = given if isinstance(given, tuple) else (given, Colour.FEATURE)
-        infos.append(CubeInfo(name, colour, f"x:{name}", f"dist-{name}", "1.0.0", in_memory=cube))
-    return Catalogue(cubes=tuple(infos))
-
-
-EVERYTHING = installed(
-    keeper=Keeper,
-    old=Old,
-    reader=Reader,
-    maybe=Maybe,
-    only=Only,
-    scoped=Scoped,
-    ring_a=RingA,
-    ring_b=RingB,
-    opener=(Opener, Colour.DATA),
-    user=User,
-    net=(Reader, Colour.NETWORK),
-    base=(Keeper, Colour.DATA),
-    guard=(Only, Colour.SECURITY),
-)
-
-
-def composed(
-    directory: Path, text: str, *settings: str, catalogue: Catalogue = EVERYTHING, environ: dict[str, str] | None = None
-) -> Plan:
-    file = directory / "service.toml"
-    file.write_text(text if "[service]" in text else f'[service]\nname = "test"\n{text}', encoding="utf-8")
-    return compose(directory, settings, catalogue=catalogue, environ=environ or {})
-
-
-def problems(*arguments: Any, **options: Any) -> list[Diagnostic]:
-    with pytest.raises(CubekitError) as caught:
-        composed(*arguments, **options)
-    return list(caught.value.diagnostics)
-
-
-def only(found: list[Diagnostic], code: str, line: int | None) -> Diagnostic:
-    assert [(one.code, one.place and one.place.line) for one in found] == [(code, line)]
-    return found[0]
+from .cubes import EVERYTHING, Keeper, Settings, composed, installed, only, problems
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
@@ -376,131 +250,94 @@ include = ['zzz']
     assert found == [("CK103", 4), ("CK201", 6), ("CK104", 9), ("CK211", 11), ("CK111", 13)]
 
 
-class Undeclared(Cube, Store):
-    async def get(self, key: str) -> str:
-        return key
+class Vault(BaseModel):
+    token: SecretStr = SecretStr("")
+    tokens: list[SecretStr] = []
+    named: dict[str, SecretStr] = {}
+    pair: tuple[int, SecretStr] | None = None
+    nested: list[Settings] = []
 
 
-class Claims(Cube, implements="test.store@1.2"):
+class Safe(Cube[Vault]):
     pass
 
 
-class TooNew(Cube, Store, implements="test.store@1.3"):
-    async def get(self, key: str) -> str:
-        return key
+VAULT = installed(safe=Safe)
 
 
-class Misses(Cube, Store, implements="test.store@1.2"):
-    pass
+def test_secrets_within_lists_and_tables(tmp_path: Path) -> None:
+    text = """[cubes.s]
+use = "safe"
+config.tokens = [{ env = "A" }, { env = "B" }]
+config.named = { one = { env = "A" } }
+config.pair = [1, { env = "B" }]
+config.nested = [{ secret = { env = "A" } }]
+"""
+    plan = composed(tmp_path, text, catalogue=VAULT, environ={"A": "alpha", "B": "beta"})
+    config = plan.cubes["s"].config
+    assert isinstance(config, Vault)
+    assert [one.get_secret_value() for one in config.tokens] == ["alpha", "beta"]
+    assert config.named["one"].get_secret_value() == "alpha"
+    assert config.pair is not None
+    assert config.pair[1].get_secret_value() == "beta"
+    assert config.nested[0].secret == SecretStr("alpha")
+    written = '[cubes.s]\nuse = "safe"\nconfig.tokens = ["hunter2"]\nconfig.named = { one = "hunter2" }\n'
+    found = problems(tmp_path, written, catalogue=VAULT)
+    assert [one.code for one in found] == ["CK108", "CK108"]
+    assert "hunter2" not in "".join(one.render() + str(one.as_json()) for one in found)
 
 
-class OtherArguments(Cube, Store, implements="test.store@1.2"):
-    async def get(self, name: str) -> str:
-        return name
+def test_a_secret_from_the_environment_is_the_text_that_stands_there(tmp_path: Path) -> None:
+    text = "[cubes.s]\nuse = 'safe'"
+    for value in ("1e5", "true", '"quoted"', "[1]", "2024-01-01", " x "):
+        environ = {"CUBEKIT__CUBES__S__CONFIG__TOKEN": value}
+        config = composed(tmp_path, text, catalogue=VAULT, environ=environ).cubes["s"].config
+        assert isinstance(config, Vault)
+        assert config.token.get_secret_value() == value
+    environ = {"CUBEKIT__CUBES__S__CONFIG__TOKENS": '["a", "b"]'}
+    config = composed(tmp_path, text, catalogue=VAULT, environ=environ).cubes["s"].config
+    assert isinstance(config, Vault)
+    assert [one.get_secret_value() for one in config.tokens] == ["a", "b"]
 
 
-class NoRange(Cube):
-    store: Store
+def test_a_line_beside_a_secret_is_hidden_whatever_else_is_wrong_with_it(tmp_path: Path) -> None:
+    found = problems(tmp_path, "[cubes.k]\nuse = 'keeper'\nconfig = { secret = 'hunter2', size = 'x' }")
+    assert {one.code for one in found} == {"CK108", "CK104"}
+    assert "hunter2" not in "".join(one.render() for one in found)
 
 
-class BadRange(Cube):
-    store: Annotated[Store, "one or two"]
-
-
-class Collides(Cube):
-    events: Annotated[Store, ">=1"]  # type: ignore[assignment]
-
-
-class NotAsync(Cube):
-    @operation
-    def get(self) -> str:
-        return ""
-
-
-class NoReturn(Cube):
-    @operation
-    async def get(self):  # type: ignore[no-untyped-def]
-        return 1
-
-
-class NoType(Cube):
-    @operation
-    async def get(self, key) -> int:  # type: ignore[no-untyped-def]
-        return 1
-
-
-class NoJson(Cube):
-    @operation
-    async def get(self, key: Path | Cube) -> int:
-        return 1
-
-
-class StrayPath(Cube):
-    @operation(http="GET things/{id}")
-    async def get(self) -> int:
-        return 1
-
-
-class StreamIn(Cube):
-    @operation
-    async def get(self, items: AsyncIterator[int]) -> int:
-        return 1
-
-
-class TwoLives(Cube):
-    async def start(self) -> None:
-        pass
-
-    lifespan = Cube.health_check  # type: ignore[assignment]
-
-
-class PlainRoute(Cube):
-    @route("GET here")
-    def here(self, request: object) -> object:
-        return request
-
-
-class SameName(Cube):
-    @operation
-    async def do_it(self) -> None:
-        pass
-
-    @operation
-    async def doIt(self) -> None:
-        pass
+def test_errors_of_configuration_are_told_beside_a_cycle(tmp_path: Path) -> None:
+    text = "[cubes.a]\nuse = 'ring-a'\n[cubes.b]\nuse = 'ring-b'\n[cubes.k]\nuse = 'keeper'\nconfig.size = 'x'\n"
+    bind = "[cubes.a.bind]\nstore = 'b'\n"
+    assert {one.code for one in problems(tmp_path, text + bind)} == {"CK207", "CK104"}
 
 
 @pytest.mark.parametrize(
-    ("cube", "code", "text"),
-    [
-        (Undeclared, "CK303", "without saying which version"),
-        (Claims, "CK304", "does not inherit it"),
-        (TooNew, "CK304", "not installed"),
-        (Misses, "CK304", "missing"),
-        (OtherArguments, "CK304", "does not take"),
-        (NoRange, "CK303", "without saying which versions"),
-        (BadRange, "CK303", "version range"),
-        (Collides, "CK303", "every cube has a member"),
-        (NotAsync, "CK303", "async def"),
-        (NoReturn, "CK303", "return annotation"),
-        (NoType, "CK303", "type annotation"),
-        (NoJson, "CK303", "no JSON form"),
-        (StrayPath, "CK303", "no parameter"),
-        (StreamIn, "CK303", "not available"),
-        (TwoLives, "CK303", "choose one"),
-        (PlainRoute, "CK303", "async def"),
-        (SameName, "CK303", "both called doIt"),
-        (int, "CK302", "not a cube"),
-    ],
+    ("more", "code"),
+    [("config.size = 'x'", "CK104"), ("config.secret = { env = 'NO' }", "CK107"), ("engine = 'process'", "CK109")],
 )
-def test_cubes_that_are_declared_wrongly(tmp_path: Path, cube: type[Any], code: str, text: str) -> None:
-    found = only(problems(tmp_path, "[cubes.x]\nuse = 'bad'", catalogue=installed(bad=cube)), code, 4)
-    assert text in found.message
+def test_an_optional_cube_is_left_out_whatever_is_wrong_with_it(tmp_path: Path, more: str, code: str) -> None:
+    plan = composed(tmp_path, f"[cubes.k]\nuse = 'keeper'\noptional = true\n{more}\n[cubes.m]\nuse = 'maybe'")
+    assert list(plan.cubes) == ["m"]
+    assert [one.name for one in plan.left_out] == ["k"]
+    assert [(one.code, one.severity) for one in plan.warnings] == [(code, "warning")]
 
 
-def test_a_cube_whose_import_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "broken_plugin.py").write_text("raise RuntimeError('no luck')\n")
+def test_a_cube_for_another_cubekit(tmp_path: Path) -> None:
+    (info,) = installed(keeper=Keeper).cubes
+    catalogue = Catalogue(cubes=(replace(info, requires_cubekit=">=99"),))
+    found = only(problems(tmp_path, "[cubes.k]\nuse = 'keeper'", catalogue=catalogue), "CK202", 4)
+    assert found.needed == "cubekit-core >=99"
+
+
+def test_a_plugin_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "bad_plugin.py").write_text(
+        "from cubekit import hookimpl\n@hookimpl\ndef cubekit_descriptor_loaded(descriptor):\n    1 / 0\n"
+    )
     monkeypatch.syspath_prepend(tmp_path)
-    catalogue = Catalogue(cubes=(CubeInfo("broken", Colour.FEATURE, "broken_plugin:X", "dist-broken", "1"),))
-    found = only(problems(tmp_path, "[cubes.x]\nuse = 'broken'", catalogue=catalogue), "CK301", 4)
-    assert found.found == "RuntimeError: no luck"
+    catalogue = replace(EVERYTHING, hooks=(ExtensionInfo("bad", "bad_plugin", "dist-bad", "1"),))
+    text = '[service]\nname = "test"\nplugins = ["bad"]\n[cubes.k]\nuse = "keeper"'
+    (found,) = problems(tmp_path, text, catalogue=catalogue)
+    assert (found.code, "ZeroDivisionError" in found.message) == ("CK305", True)
+    assert found.found is not None
+    assert "bad_plugin.py:4" in found.found

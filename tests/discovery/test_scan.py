@@ -68,7 +68,7 @@ def test_cubes_and_extensions_are_found_with_their_distributions(site: Site) -> 
     )
     site.install(
         "Some.Tools",
-        "[cubekit.commands]\nzap = t:zap\nadd = t:add\n[cubekit.hooks]\naudit=t\n[cubekit.ports]\ngrpc = t:G",
+        "[cubekit.commands]\nzap = t:zap\nadd = t:add\n[cubekit.hooks]\naudit=t",
     )
     site.install("unrelated", "[pytest11]\nx = y\n")
     catalogue = scan()
@@ -79,7 +79,6 @@ def test_cubes_and_extensions_are_found_with_their_distributions(site: Site) -> 
     )
     assert [info.name for info in catalogue.commands] == ["add", "zap"]
     assert catalogue.hooks == (ExtensionInfo("audit", "t", "Some.Tools", "1.0"),)
-    assert catalogue.ports == (ExtensionInfo("grpc", "t:G", "Some.Tools", "1.0"),)
     assert catalogue.diagnostics == ()
     assert catalogue.conflicts == {}
 

@@ -76,6 +76,15 @@ async def test_runs_the_four_steps_in_order() -> None:
     assert service.instances["a"].state is State.STOPPED
 
 
+async def test_a_cube_that_does_not_run_on_this_event_loop(anyio_backend_name: str) -> None:
+    class Elsewhere(Cube, backends=("nowhere",)):
+        pass
+
+    with pytest.raises(CubekitError, match=rf'"a" does not run on {anyio_backend_name} \[CK406\]'):
+        async with running({"a": Elsewhere}):
+            pytest.fail("the service must not have started")
+
+
 async def test_runs_a_lifespan() -> None:
     log: list[str] = []
 

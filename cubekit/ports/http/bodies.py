@@ -24,8 +24,6 @@ __all__ = ["InputReader", "check_length", "limited", "read_body"]
 _NOTHING = EdgeCodec(create_model("Nothing"))
 """Where nothing is expected, whatever comes is an unknown field."""
 
-_BODILESS = frozenset({"GET", "DELETE"})
-
 BODY_TIMEOUT = 30.0
 """Seconds that the body of a request may take to arrive."""
 
@@ -37,7 +35,7 @@ class InputReader:
         self._operation = operation
         self._strings = operation.strings or _NOTHING
         self._body = operation.body or _NOTHING
-        self._has_body = operation.http[0] not in _BODILESS
+        self._has_body = operation.has_body
         self._lists = _list_names(self._strings)
         self._aliases = {p.name: p.alias for p in operation.parameters}
         self._takes_bytes = operation.takes_bytes

@@ -35,7 +35,7 @@ def listen(host: str, port: int) -> list[socket.socket]:
             sock.bind((address[0], chosen, *address[2:]))
             sock.listen(_BACKLOG)
             sock.setblocking(False)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # a name may be none at all
         for sock in opened:
             sock.close()
         raise CubekitError(_diagnostic(host, port, error)) from error
@@ -51,16 +51,17 @@ def url_of(host: str, sock: socket.socket) -> str:
     return f"http://{host}:{sock.getsockname()[1]}"
 
 
-def _diagnostic(host: str, port: int, error: OSError) -> Diagnostic:
+def _diagnostic(host: str, port: int, error: OSError | UnicodeError) -> Diagnostic:
     address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    if error.errno == errno.EADDRINUSE:
+    number = error.errno if isinstance(error, OSError) else None
+    if number == errno.EADDRINUSE:
         return Diagnostic(
             "CK405",
             f"{address} is in use by another program",
             found=next(_users(port), None),
             fix=f"stop that program, or choose another port: --set http.port={port + 1 if port < 65535 else 0}",
         )
-    if error.errno in {errno.EACCES, errno.EPERM}:
+    if number in {errno.EACCES, errno.EPERM}:
         return Diagnostic(
             "CK405",
             f"no permission to listen on {address}: ports below 1024 belong to the system",
@@ -68,7 +69,7 @@ def _diagnostic(host: str, port: int, error: OSError) -> Diagnostic:
         )
     return Diagnostic(
         "CK405",
-        f"cannot listen on {address}: {error.strerror or error}",
+        f"cannot listen on {address}: {getattr(error, 'strerror', None) or error}",
         fix='choose an address of this machine: --set http.host="127.0.0.1"',
     )
 

@@ -24,8 +24,6 @@ from cubekit.ports.http.schemas import PAGINATION, PROBLEM, Schemas
 
 __all__ = ["openapi_document"]
 
-_BODILESS = frozenset({"GET", "DELETE"})
-
 
 def openapi_document(plan: Plan) -> dict[str, Any]:
     """Return the document of all operations that a plan offers over HTTP."""
@@ -125,7 +123,7 @@ def _parameters(operation: Operation, schemas: Schemas) -> list[dict[str, Any]]:
 
 
 def _request_body(operation: Operation, schemas: Schemas) -> dict[str, Any] | None:
-    if operation.http[0] in _BODILESS:
+    if not operation.has_body:
         return None
     if operation.takes_bytes:
         binary = {"schema": {"type": "string", "contentMediaType": "application/octet-stream"}}
@@ -187,7 +185,7 @@ def _problems(planned: PlannedCube, operation: Operation) -> dict[str, Any]:
 
 def _usual(planned: PlannedCube, operation: Operation) -> list[type[Failure]]:
     kinds: list[type[Failure]] = [MalformedInput, InvalidInput, Internal, Unavailable, DeadlineExceeded]
-    if operation.http[0] not in _BODILESS:
+    if operation.has_body:
         kinds += [BodyTooLarge] if operation.takes_bytes else [BodyTooLarge, UnsupportedMediaType]
     if operation.options.scope:
         kinds += [Unauthenticated, PermissionDenied]
