@@ -15,7 +15,19 @@ from cubekit.ports.http import HttpServer
 from cubekit.runtime.bus import EventSubscription
 from cubekit.runtime.service import Service
 
-__all__ = ["Serving"]
+__all__ = ["Serving", "announce"]
+
+
+def announce(plan: Plan, url: str) -> None:
+    """Say that a service is ready, and where."""
+    payload = {"event": "ready", "service": plan.name, "url": url, "cubes": list(plan.cubes)}
+    lines = [
+        f"{plan.name} is ready at {url}",
+        f"  API     {url}/docs",
+        f"  health  {url}/health",
+        f"  metrics {url}/metrics",
+    ]
+    console.data("\n".join(lines), payload | {"workers": plan.http.workers})
 
 
 class Serving:
@@ -46,7 +58,7 @@ class Serving:
                     try:
                         async with self._service.running():
                             if not self._stop.is_set():
-                                self._announce()
+                                announce(self._service.plan, self._server.url)
                             await self._stop.wait()
                             await self._drain()
                     finally:
@@ -94,14 +106,3 @@ class Serving:
             name = console.paint(event.instance.ljust(width), colour, sys.stderr)
             reason = f"  {event.reason}" if event.reason else ""
             console.progress(f"  {colour.emoji} {name}  {event.after}{reason}")
-
-    def _announce(self) -> None:
-        name, url = self._service.plan.name, self._server.url
-        payload = {"event": "ready", "service": name, "url": url, "cubes": list(self._service.instances)}
-        lines = [
-            f"{name} is ready at {url}",
-            f"  API     {url}/docs",
-            f"  health  {url}/health",
-            f"  metrics {url}/metrics",
-        ]
-        console.data("\n".join(lines), payload)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import signal
 import sys
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,6 +18,8 @@ from cubekit.cli.options import DEFAULT_URL, Json, Service, Settings, Url, Verbo
 from cubekit.ground.diagnostics import CubekitError, Diagnostic
 
 if TYPE_CHECKING:
+    import socket
+
     from cubekit.composition.plan import Plan
 
 __all__ = ["status", "up"]
@@ -44,19 +48,71 @@ def up(
 
 def _run(plan: Plan) -> bool:
     """Serve a plan; False if it was forced to end."""
+    if plan.http.workers > 1:
+        return _run_workers(plan)
     import anyio
 
     from cubekit.cli.serve import Serving
 
+    serving = Serving(plan)
+    anyio.run(serving.run, (signal.SIGINT, signal.SIGTERM), backend_options=_event_loop())
+    return not serving.forced
+
+
+def _run_workers(plan: Plan) -> bool:
+    """Serve a plan in several processes; False if it was forced to end."""
+    from cubekit.cli.serve import announce
+    from cubekit.ports.http.listeners import listen, url_of
+    from cubekit.workers import Master
+
+    http = plan.http
+    first = listen(http.host, http.port, shared=True)
+    port = first[0].getsockname()[1]
+    listeners = [first, *(listen(http.host, port, shared=True) for _ in range(http.workers - 1))]
+    url = url_of(http.host, first[0])
+    run = partial(_be_worker, plan)
+    master = Master(listeners, run, ready=partial(announce, plan, url), note=console.progress)
+    try:
+        master.run()
+    finally:
+        for listener in (sock for sockets in listeners for sock in sockets):
+            listener.close()
+    return not master.forced
+
+
+def _be_worker(plan: Plan, index: int, sockets: Sequence[socket.socket], channel: socket.socket) -> int:
+    import anyio
+
+    from cubekit.workers.worker import run_worker
+
+    try:
+        anyio.run(run_worker, plan, sockets, channel, backend_options=_event_loop())
+    except BaseExceptionGroup as group:
+        known, other = group.split(CubekitError)
+        if other is not None:
+            raise
+        console.diagnostics([found for error in _leaves(known) for found in error.diagnostics])
+        return 1
+    finally:
+        sys.stdout.flush()
+    return 0
+
+
+def _leaves(group: BaseExceptionGroup[CubekitError] | None) -> Iterator[CubekitError]:
+    """The exceptions in a group of groups."""
+    for error in group.exceptions if group is not None else ():
+        if isinstance(error, BaseExceptionGroup):
+            yield from _leaves(error)
+        else:
+            yield error
+
+
+def _event_loop() -> dict[str, Any]:
     try:
         import uvloop  # noqa: F401 - asked for by name below
     except ImportError:
-        options: dict[str, Any] = {}
-    else:
-        options = {"use_uvloop": True}
-    serving = Serving(plan)
-    anyio.run(serving.run, (signal.SIGINT, signal.SIGTERM), backend_options=options)
-    return not serving.forced
+        return {}
+    return {"use_uvloop": True}
 
 
 def status(url: Url = DEFAULT_URL, json: Json = False) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
@@ -12,7 +13,15 @@ from cubekit.composition.wiring import Candidate
 from cubekit.ground.colours import Colour
 from cubekit.ground.diagnostics import Diagnostic
 
-__all__ = ["check_availability", "check_engine", "check_exclusive", "check_names", "check_paths", "check_scopes"]
+__all__ = [
+    "check_availability",
+    "check_engine",
+    "check_exclusive",
+    "check_names",
+    "check_paths",
+    "check_scopes",
+    "check_workers",
+]
 
 _PORTS = ("rest", "sse")
 _LATER_PORTS = ("ws", "graphql", "mcp", "grpc")
@@ -27,8 +36,8 @@ def check_availability(service: ServiceFile, document: Document) -> Iterator[Dia
             yield Diagnostic("CK109", message, place, severity="warning", fix=f'remove "{port}"')
         elif port not in _PORTS:
             yield Diagnostic("CK110", f'unknown port "{port}"', place, needed=f"one of: {', '.join(_PORTS)}")
-    if service.http.workers > 1:
-        yield _later(document, "http.workers > 1", "http", "workers", fix="workers = 1")
+    if service.http.workers > 1 and not hasattr(os, "fork"):
+        yield _later(document, "http.workers > 1 on this system", "http", "workers", fix="workers = 1")
 
 
 def check_engine(name: str, section: CubeSection, document: Document) -> Iterator[Diagnostic]:
@@ -88,6 +97,23 @@ def check_exclusive(candidates: Mapping[str, Candidate]) -> Iterator[Diagnostic]
             found=f"also used by: {', '.join(others)}",
             fix=f"remove [cubes.{name}]",
         )
+
+
+def check_workers(
+    service: ServiceFile, document: Document, candidates: Mapping[str, Candidate]
+) -> Iterator[Diagnostic]:
+    """With several workers there are several of every cube; what must be one is told (CK214)."""
+    if service.http.workers == 1:
+        return
+    place = document.place("http", "workers")
+    for name, candidate in candidates.items():
+        descriptor = candidate.descriptor
+        rated = [operation.name for operation in descriptor.operations if operation.options.rate]
+        what = [f'cube "{name}" is exclusive'] if descriptor.cube.exclusive else []
+        what += [f"{name}.{operation} has a rate, which each worker would count alone" for operation in rated]
+        for reason in what:
+            message = f"{reason}: there cannot be {service.http.workers} workers"
+            yield Diagnostic("CK214", message, place, found=str(candidate.place), fix="workers = 1")
 
 
 def check_paths(candidates: Mapping[str, Candidate]) -> Iterator[Diagnostic]:

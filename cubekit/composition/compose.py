@@ -14,6 +14,7 @@ from cubekit.composition.checks import (
     check_names,
     check_paths,
     check_scopes,
+    check_workers,
 )
 from cubekit.composition.configs import make_config
 from cubekit.composition.descriptors import Descriptor, describe
@@ -104,6 +105,7 @@ class _Composer:
         self.problems += cycles
         for check in (check_exclusive, check_paths, check_scopes):
             self.problems += check(candidates)
+        self.problems += check_workers(self.service, self.document, candidates)
         groups = {"default": GroupSection(), **self.service.supervise}
         cubes = {name: _planned(candidates[name], groups) for name in order}
         if any(problem.severity == "error" for problem in self.problems):

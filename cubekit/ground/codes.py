@@ -31,6 +31,7 @@ TITLES: dict[str, str] = {
     "CK211": "scope without a security cube",
     "CK212": "local contract across processes",
     "CK213": "limit cannot be enforced",
+    "CK214": "state would be apart in every worker",
     # 3xx: the code of a cube or plugin
     "CK301": "cube cannot be imported",
     "CK302": "entry point is not a cube",
@@ -45,6 +46,7 @@ TITLES: dict[str, str] = {
     "CK404": "cube crashed too often",
     "CK405": "cannot listen on the address",
     "CK406": "cube does not run on this event loop",
+    "CK407": "workers do not live",
     # 5xx: the command line
     "CK501": "no such cube is installed",
     "CK502": "service cannot be reached",

@@ -32,10 +32,18 @@ class Bus:
         self._callbacks: list[tuple[type[Event], Callable[[Event], None]]] = []
         self.published = 0
         self.dropped = 0
+        self.relay: Callable[[Event], None] | None = None
+        """Carries what is published here to the other processes of the service."""
 
     def publish(self, event: Event) -> None:
         """Hand an event to everyone who listens."""
         self.published += 1
+        if self.relay is not None:
+            self.relay(event)
+        self.deliver(event)
+
+    def deliver(self, event: Event) -> None:
+        """Hand an event to those who listen in this process, and nobody else."""
         for kind, callback in self._callbacks:
             if isinstance(event, kind):
                 callback(event)

@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Match, Route
 from starlette.types import Receive, Scope, Send
 
@@ -33,8 +33,9 @@ from cubekit.ports.http.calls import CallHandler
 from cubekit.ports.http.documentation import Documentation
 from cubekit.ports.http.exchange import Exchange
 from cubekit.ports.http.head import Head
-from cubekit.ports.http.manifest import http_path, manifest
+from cubekit.ports.http.manifest import Manifests, http_path
 from cubekit.ports.http.operations import OperationHandler, RawHandler, StreamHandler
+from cubekit.ports.http.peers import Alone, Peers
 from cubekit.ports.http.probes import Probes
 from cubekit.ports.http.problems import MethodNotAllowed, no_such_path
 from cubekit.ports.http.prometheus import Metrics
@@ -75,13 +76,16 @@ class ServiceApp(FastAPI):
         await super().__call__(scope, receive, send)
 
 
-def create_app(service: Service, under_way: UnderWay | None = None, *, exact: bool = True) -> ServiceApp:
+def create_app(
+    service: Service, under_way: UnderWay | None = None, *, exact: bool = True, peers: Peers | None = None
+) -> ServiceApp:
     """Return an application that offers a service's operations, raw routes and runtime endpoints.
 
     The service is run elsewhere; while it does not, operations answer 503.
 
     :param under_way: where requests register, for a server that ends them; see `HttpServer`.
     :param exact: whether exact paths are looked up before the router is asked. The answers are the same.
+    :param peers: the other workers of the service, if there are any.
     """
     under_way = under_way or UnderWay()
     app = ServiceApp(
@@ -103,7 +107,7 @@ def create_app(service: Service, under_way: UnderWay | None = None, *, exact: bo
             response_model=None,
             include_in_schema=False,
         )
-    _add_runtime_endpoints(app, service)
+    _add_runtime_endpoints(app, service, peers or Alone())
     if origins := service.plan.http.cors:
         app.add_middleware(
             CORSMiddleware,
@@ -178,11 +182,9 @@ def _methods(verb: str) -> list[str]:
     return [verb, "HEAD"] if verb == "GET" else [verb]
 
 
-def _add_runtime_endpoints(app: FastAPI, service: Service) -> None:
-    probes, documentation = Probes(service), Documentation(service)
-
-    async def cubes(request: Request) -> Response:
-        return JSONResponse(manifest(service), headers={"cache-control": "no-store"})
+def _add_runtime_endpoints(app: FastAPI, service: Service, peers: Peers) -> None:
+    probes, documentation = Probes(service, peers), Documentation(service)
+    manifests = Manifests(service, peers)
 
     for path, answer in (
         ("/livez", probes.live),
@@ -190,8 +192,8 @@ def _add_runtime_endpoints(app: FastAPI, service: Service) -> None:
         ("/startupz", probes.startup),
         ("/health", probes.health),
         ("/health/{instance}", probes.instance_health),
-        ("/metrics", Metrics(service).answer),
-        ("/cubes", cubes),
+        ("/metrics", Metrics(service, peers).answer),
+        ("/cubes", manifests.answer),
         ("/openapi.json", documentation.openapi),
         ("/docs", documentation.page),
     ):

@@ -17,8 +17,10 @@ _LISTEN = "0A"
 """The state of a listening socket in ``/proc/net/tcp``."""
 
 
-def listen(host: str, port: int) -> list[socket.socket]:
+def listen(host: str, port: int, *, shared: bool = False) -> list[socket.socket]:
     """Return listening sockets for every address of a host, all on one port. Port 0 lets the system choose.
+
+    :param shared: whether other sockets may listen there too; the system spreads connections over all.
 
     :raises CubekitError: CK405 if an address is in use, not allowed, or not one of this machine.
     """
@@ -29,6 +31,8 @@ def listen(host: str, port: int) -> list[socket.socket]:
             sock = socket.socket(family, kind, protocol)
             opened.append(sock)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if shared:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
             if family == socket.AF_INET6 and len(addresses) > 1:
                 sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)  # its sibling listens to IPv4
             chosen = opened[0].getsockname()[1] if len(opened) > 1 else port

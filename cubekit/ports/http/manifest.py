@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
 from cubekit import __version__
 from cubekit.composition.operations import Operation, ResultKind
 from cubekit.composition.plan import LeftOut, PlannedCube
+from cubekit.ports.http.peers import Peers
 from cubekit.runtime.instances import Instance, State
 from cubekit.runtime.service import Service
 
-__all__ = ["API_PREFIX", "http_path", "manifest"]
+__all__ = ["API_PREFIX", "Manifests", "http_path", "manifest"]
 
 API_PREFIX = "/api/v1"
 
@@ -30,6 +34,53 @@ def manifest(service: Service) -> dict[str, Any]:
             *(_left_out(left) for left in service.plan.left_out),
         ],
     }
+
+
+class Manifests:
+    """Answers ``/cubes``, for all workers together."""
+
+    def __init__(self, service: Service, peers: Peers) -> None:
+        self._service = service
+        self._peers = peers
+        peers.offer("cubes", self._collect)
+
+    async def _collect(self) -> dict[str, Any]:
+        return manifest(self._service)
+
+    async def answer(self, request: Request) -> Response:
+        """Answer one request."""
+        parts = await self._peers.ask("cubes")
+        document = _together([part.data for part in parts if part.data is not None])
+        if not self._peers.alone:
+            document["workers"] = [
+                {"worker": part.worker, "pid": part.pid, "answers": part.data is not None} for part in parts
+            ]
+        return JSONResponse(document, headers={"cache-control": "no-store"})
+
+
+def _together(documents: list[dict[str, Any]]) -> dict[str, Any]:
+    """One manifest out of those of all workers: the worst state of each cube, and the sum of its restarts."""
+    cubes = []
+    for copies in zip(*(document["cubes"] for document in documents), strict=True):
+        worst = max(copies, key=lambda cube: _STATES.index(cube["state"]))
+        cubes.append({**worst, "restarts": sum(cube["restarts"] for cube in copies)})
+    return {**documents[0], "cubes": cubes}
+
+
+_STATES = [
+    state.value
+    for state in (
+        State.RUNNING,
+        State.STARTING,
+        State.WAITING,
+        State.STOPPING,
+        State.STOPPED,
+        State.RESTARTING,
+        State.DEGRADED,
+        State.FAILED,
+    )
+]
+"""From the best to the worst."""
 
 
 def _cube(instance: Instance) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -13,6 +14,7 @@ from cubekit import __version__
 from cubekit.authoring.failures import NotFound
 from cubekit.ports.http.exchange import Exchange
 from cubekit.ports.http.head import Head
+from cubekit.ports.http.peers import Peers
 from cubekit.ports.http.problems import to_json
 from cubekit.runtime.health import InstanceHealth, check_health, is_ready, worst
 from cubekit.runtime.instances import State
@@ -26,8 +28,10 @@ HEALTH_JSON = "application/health+json"
 class Probes:
     """Answers ``/livez``, ``/readyz``, ``/startupz`` and ``/health``."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Service, peers: Peers) -> None:
         self._service = service
+        self._peers = peers
+        peers.offer("health", self._collect)
 
     async def live(self, request: Request) -> Response:
         """Whether the process answers at all; looks at nothing outside of it."""
@@ -50,7 +54,7 @@ class Probes:
 
     async def health(self, request: Request) -> Response:
         """The service's health, with a check per cube."""
-        return self._health(await check_health(self._service))
+        return await self._health()
 
     async def instance_health(self, request: Request) -> Response:
         """One cube's health."""
@@ -58,7 +62,7 @@ class Probes:
         if name not in self._service.instances:
             failure = NotFound('This service has no cube "{instance}".', instance=name)
             return Exchange(Head.of(request.scope)).refuse(failure).response()
-        return self._health(await check_health(self._service, name))
+        return await self._health(name)
 
     def _states(self, names: Any) -> dict[str, str]:
         instances = self._service.instances
@@ -67,15 +71,31 @@ class Probes:
             for name in names
         }
 
-    def _health(self, checks: dict[str, InstanceHealth]) -> Response:
-        status = worst(checks)
+    async def _collect(self) -> dict[str, Any]:
+        """The health of each cube in this process: its status for the service, and its checks."""
+        checks = await check_health(self._service)
         time = datetime.fromtimestamp(self._service.clock.time(), UTC).isoformat(timespec="milliseconds")
+        return {name: [worst({name: check}), _checks(check, time)] for name, check in checks.items()}
+
+    async def _health(self, *names: str) -> Response:
+        statuses, checks = ["pass"], defaultdict(list)
+        for part in await self._peers.ask("health"):
+            if part.data is None:
+                statuses.append("fail")
+                checks["worker:responsive"].append({"status": "fail", "componentId": str(part.worker)})
+            for name, (status, found) in (part.data or {}).items():
+                if not names or name in names:
+                    statuses.append(status)
+                    own = {} if self._peers.alone else {"componentId": str(part.worker)}
+                    for key, entries in found.items():
+                        checks[key] += [{**entry, **own} for entry in entries]
+        status = max(statuses, key=["pass", "warn", "fail"].index)
         document = {
             "status": status,
             "version": __version__,
             "serviceId": self._service.plan.name,
             "description": f"Health of the cubes of {self._service.plan.name}",
-            "checks": {key: value for check in checks.values() for key, value in _checks(check, time).items()},
+            "checks": checks,
         }
         code = 503 if status == "fail" else 200
         return Response(to_json(document), code, media_type=HEALTH_JSON, headers={"cache-control": "no-store"})

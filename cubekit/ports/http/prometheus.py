@@ -18,6 +18,8 @@ from starlette.responses import Response
 
 from cubekit import __version__
 from cubekit.ports.http.cube_metrics import cube_metrics
+from cubekit.ports.http.families import Family, as_family, together
+from cubekit.ports.http.peers import Peers
 from cubekit.runtime.instances import State
 from cubekit.runtime.metrics import BUCKETS
 from cubekit.runtime.service import Service
@@ -26,21 +28,27 @@ __all__ = ["Metrics"]
 
 
 class Metrics:
-    """Answers ``/metrics``."""
+    """Answers ``/metrics``, for all workers together."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Service, peers: Peers) -> None:
+        self._peers = peers
         self._service = _ServiceCollector(service)
         self._process = ProcessCollector(registry=None)
         self._platform = PlatformCollector(registry=None)
+        peers.offer("metrics", self._collect)
 
     async def answer(self, request: Request) -> Response:
         """Collect everything and write it in the version of the format that the client asks for."""
-        # Of the process, files of the system tell; the service's counters change only between the loop's steps.
-        process = await anyio.to_thread.run_sync(lambda: [*self._process.collect(), *self._platform.collect()])
+        parts = await self._peers.ask("metrics")
         registry = CollectorRegistry(auto_describe=False)
-        registry.register(_Collected([*self._service.collect(), *process]))
+        registry.register(_Collected(list(together(parts, alone=self._peers.alone))))
         encode, content_type = choose_encoder(request.headers.get("accept", ""))
         return Response(encode(registry), headers={"content-type": content_type})
+
+    async def _collect(self) -> list[Family]:
+        # Of the process, files of the system tell; the service's counters change only between the loop's steps.
+        process = await anyio.to_thread.run_sync(lambda: [*self._process.collect(), *self._platform.collect()])
+        return [as_family(metric) for metric in (*self._service.collect(), *process)]
 
 
 class _Collected(Collector):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Literal
 
@@ -14,6 +14,7 @@ from anyio.abc import TaskStatus
 
 from cubekit.ports.http.app import create_app
 from cubekit.ports.http.listeners import listen, url_of
+from cubekit.ports.http.peers import Peers
 from cubekit.ports.http.protocol import make_protocol
 from cubekit.ports.http.under_way import UnderWay
 from cubekit.runtime.service import Service
@@ -38,12 +39,18 @@ class HttpServer:
     so that what is under way finds its cubes alive.
 
     :param path: the way that requests for operations take; answers are the same on each, and the first is the fastest.
+    :param peers: the other workers, if there are any.
     """
 
-    def __init__(self, service: Service, path: Literal["protocol", "table", "router"] = "protocol") -> None:
+    def __init__(
+        self,
+        service: Service,
+        path: Literal["protocol", "table", "router"] = "protocol",
+        peers: Peers | None = None,
+    ) -> None:
         self._http = service.plan.http
         self._under_way = UnderWay()
-        self._app = create_app(service, self._under_way, exact=path != "router")
+        self._app = create_app(service, self._under_way, exact=path != "router", peers=peers)
         self._protocol = make_protocol(self._app.table) if path == "protocol" else "httptools"
         self._sockets: list[socket.socket] = []
         self._stop = anyio.Event()
@@ -57,6 +64,11 @@ class HttpServer:
         if not self._sockets:
             self._sockets = listen(self._http.host, self._http.port)
             self.url = url_of(self._http.host, self._sockets[0])
+
+    def adopt(self, sockets: Sequence[socket.socket]) -> None:
+        """Listen on sockets that somebody else has opened, instead of `bind`."""
+        self._sockets = list(sockets)
+        self.url = url_of(self._http.host, self._sockets[0])
 
     url: str
     """Where the service is reached; there once `bind` was called."""

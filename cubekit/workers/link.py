@@ -1,0 +1,105 @@
+"""`Link`: a worker's connection to its master."""
+
+from __future__ import annotations
+
+import socket
+from importlib import import_module
+from itertools import count
+from typing import Any
+
+import anyio
+from anyio.abc import SocketStream
+
+from cubekit.authoring.events import CubeRegistered, CubeStateChanged, Event
+from cubekit.ports.http.peers import Collect, Part
+from cubekit.runtime.bus import Bus
+from cubekit.workers.messages import Lines, encode
+
+__all__ = ["Link"]
+
+_OWN_AFFAIRS = (CubeRegistered, CubeStateChanged)
+"""Events that concern one worker only."""
+
+
+class Link:
+    """Implements `Peers`, and carries the bus's events to the other workers.
+
+    :param channel: this worker's end of the socket pair.
+    """
+
+    alone = False
+
+    def __init__(self, channel: socket.socket, bus: Bus) -> None:
+        self._channel = channel
+        self._bus = bus
+        self._stream: SocketStream | None = None
+        self._collect: dict[str, Collect] = {}
+        self._asked: dict[int, tuple[anyio.Event, list[Part]]] = {}
+        self._numbers = count()
+        self._outgoing: list[dict[str, Any]] = []
+        self._something_to_say = anyio.Event()
+
+    def offer(self, what: str, collect: Collect) -> None:
+        """Say how this worker answers a question."""
+        self._collect[what] = collect
+
+    async def ask(self, what: str) -> list[Part]:
+        """Ask all workers, through the master."""
+        number = next(self._numbers)
+        answered, parts = self._asked[number] = anyio.Event(), []
+        try:
+            self.say({"do": "ask", "number": number, "what": what})
+            await answered.wait()
+        finally:
+            del self._asked[number]
+        return parts
+
+    def say(self, message: dict[str, Any]) -> None:
+        """Send the master a message, soon."""
+        self._outgoing.append(message)
+        self._something_to_say.set()
+
+    def publish(self, event: Event) -> None:
+        """Tell the other workers of an event."""
+        if not isinstance(event, _OWN_AFFAIRS):
+            kind = f"{type(event).__module__}:{type(event).__qualname__}"
+            self.say({"do": "publish", "kind": kind, "event": event.model_dump(mode="json")})
+
+    async def run(self) -> None:
+        """Talk with the master until it is gone."""
+        async with await SocketStream.from_socket(self._channel) as stream, anyio.create_task_group() as tasks:
+            tasks.start_soon(self._send, stream)
+            lines = Lines()
+            try:
+                async for data in stream:
+                    for message in lines.feed(data):
+                        self._obey(message, tasks)
+            except anyio.BrokenResourceError:
+                pass  # as good as its end
+            tasks.cancel_scope.cancel()
+
+    async def _send(self, stream: SocketStream) -> None:
+        while True:
+            await self._something_to_say.wait()
+            self._something_to_say = anyio.Event()
+            said, self._outgoing = self._outgoing, []
+            await stream.send(b"".join(map(encode, said)))
+
+    def _obey(self, message: dict[str, Any], tasks: anyio.abc.TaskGroup) -> None:
+        match message["do"]:
+            case "collect":
+                tasks.start_soon(self._answer, message)
+            case "answer":
+                if (asked := self._asked.get(message["number"])) is not None:
+                    asked[1].extend(Part(*part) for part in message["parts"])
+                    asked[0].set()
+            case "publish":
+                module, _, name = message["kind"].partition(":")
+                kind: Any = import_module(module)
+                for part in name.split("."):
+                    kind = getattr(kind, part)
+                self._bus.deliver(kind.model_validate(message["event"]))
+
+    async def _answer(self, message: dict[str, Any]) -> None:
+        data = await self._collect[message["what"]]()
+        self.say({"do": "collected", "number": message["number"], "data": data})

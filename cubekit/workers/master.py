@@ -1,0 +1,306 @@
+"""`Master`: owns the listening sockets and keeps the workers alive.
+
+It runs no event loop and no thread, so that forking is safe: everything is imported and composed before, workers share
+that memory. Each worker has a listening socket of its own for the system to spread connections over (``SO_REUSEPORT``);
+the master keeps all of them open, so that what waits in one is served by the next worker in its place.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import selectors
+import signal
+import socket
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from cubekit.ground.diagnostics import CubekitError, Diagnostic
+from cubekit.workers.messages import Lines, encode
+from cubekit.workers.questions import Questions
+
+__all__ = ["Master", "Run"]
+
+Run = Callable[[int, Sequence[socket.socket], socket.socket], int]
+"""Runs a worker, given its index, its listening sockets and its end of the channel; returns its exit status."""
+
+_MOST_DEATHS = 5
+_WITHIN = 30.0
+"""Workers that may die within so many seconds; one more, and the service stops."""
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD)
+
+
+class _Worker:
+    """One process."""
+
+    def __init__(self, index: int, pid: int, channel: socket.socket) -> None:
+        self.index = index
+        self.pid = pid
+        self.channel = channel
+        self.lines = Lines()
+        self.unsent = b""
+        self.ready = False
+        self.leaving = False
+        """Whether it was told to stop."""
+
+    def say(self, message: dict[str, Any]) -> None:
+        self.unsent += encode(message)
+
+    def stop(self) -> None:
+        self.leaving = True
+        os.kill(self.pid, signal.SIGTERM)
+
+
+class Master:
+    """Runs ``workers`` processes until SIGINT or SIGTERM, which drain them; a second signal kills.
+
+    SIGHUP replaces the workers one by one, each only after its successor is ready.
+
+    :param listeners: for each worker its listening sockets.
+    :param ready: called once all workers are ready.
+    :param note: told what happens, for people.
+    """
+
+    def __init__(
+        self,
+        listeners: Sequence[Sequence[socket.socket]],
+        run: Run,
+        *,
+        ready: Callable[[], None],
+        note: Callable[[str], None],
+    ) -> None:
+        self._listeners = listeners
+        self._run = run
+        self._ready = ready
+        self._note = note
+        self._selector = selectors.DefaultSelector()
+        self._workers: dict[int, _Worker] = {}
+        """By process id."""
+        self._current: dict[int, _Worker] = {}
+        """By index: those that serve."""
+        self._to_replace: deque[int] = deque()
+        self._deaths: deque[float] = deque()
+        self._questions = Questions()
+        self._announced = False
+        self._stopping = False
+        self._failure: Diagnostic | None = None
+        self.forced = False
+        """Whether a second signal ended it."""
+
+    def run(self) -> None:
+        """Serve until everything has ended.
+
+        :raises CubekitError: CK407 if workers cannot start, or die again and again.
+        """
+        gc.collect()
+        gc.freeze()
+        ours, theirs = socket.socketpair()
+        for end in (ours, theirs):
+            end.setblocking(False)
+        before = {number: signal.signal(number, lambda *_: None) for number in _SIGNALS}
+        wakeup = signal.set_wakeup_fd(theirs.fileno())
+        self._selector.register(ours, selectors.EVENT_READ)
+        self._to_close = [ours, theirs]
+        try:
+            for index in range(len(self._listeners)):
+                self._current[index] = self._fork(index)
+            while self._workers:
+                self._step(ours)
+        finally:
+            signal.set_wakeup_fd(wakeup)
+            for number, handler in before.items():
+                signal.signal(number, handler)
+            for worker in self._workers.values():
+                os.kill(worker.pid, signal.SIGKILL)
+            self._selector.close()
+            for one in (ours, theirs):
+                one.close()
+        if self._failure is not None:
+            raise CubekitError(self._failure)
+
+    # Workers
+
+    def _fork(self, index: int) -> _Worker:
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)
+        pid = os.fork()
+        if pid == 0:
+            os._exit(self._be_worker(index, ours, theirs))
+        theirs.close()
+        worker = self._workers[pid] = _Worker(index, pid, ours)
+        self._selector.register(ours, selectors.EVENT_READ, worker)
+        return worker
+
+    def _be_worker(self, index: int, ours: socket.socket, theirs: socket.socket) -> int:
+        """Leave everything of the master behind, and run. Nothing may come back from here."""
+        try:
+            signal.set_wakeup_fd(-1)
+            for number in _SIGNALS:
+                signal.signal(number, signal.SIG_DFL)
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to all; the master decides
+            self._selector.close()
+            for worker in self._workers.values():
+                worker.channel.close()
+            for other, sockets in enumerate(self._listeners):
+                for listener in sockets if other != index else ():
+                    listener.close()
+            for one in (ours, *self._to_close):
+                one.close()
+            return self._run(index, self._listeners[index], theirs)
+        except BaseException:  # noqa: BLE001 - the frames below are the master's
+            import traceback
+
+            traceback.print_exc()
+            return 1
+
+    def _step(self, signals: socket.socket) -> None:
+        self._send()
+        for key, _ in self._selector.select(self._questions.patience()):
+            if key.data is None:
+                for number in signals.recv(4096):
+                    self._obey(signal.Signals(number))
+            else:
+                self._receive(key.data)
+        for asker, message in self._questions.overdue():
+            self._tell(asker, message)
+
+    def _obey(self, number: signal.Signals) -> None:
+        if number is signal.SIGCHLD:
+            self._reap()
+        elif number is signal.SIGHUP:
+            if self._announced and not self._stopping and not self._to_replace:
+                self._note("replacing the workers one by one")
+                self._to_replace.extend(self._current)
+                self._replace_next()
+        elif self._stopping:
+            self.forced = True
+            for worker in self._workers.values():
+                os.kill(worker.pid, signal.SIGKILL)
+        else:
+            self._note("stopping; once more to force")
+            self._stop()
+
+    def _stop(self) -> None:
+        self._stopping = True
+        self._to_replace.clear()
+        for worker in self._workers.values():
+            if not worker.leaving:
+                worker.stop()
+
+    def _reap(self) -> None:
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            if (worker := self._workers.pop(pid, None)) is not None:
+                self._buried(worker, os.waitstatus_to_exitcode(status))
+
+    def _buried(self, worker: _Worker, status: int) -> None:
+        self._selector.unregister(worker.channel)
+        worker.channel.close()
+        for asker, message in self._questions.gone(worker.pid):
+            self._tell(asker, message)
+        if self._stopping:
+            if status != 0 and not self.forced and self._failure is None:
+                self._failure = _stopped_badly(worker, status)
+            return
+        if worker.leaving:
+            self._replace_next()
+        elif self._current.get(worker.index) is not worker:
+            self._note(f"the successor of worker {worker.index} could not start; its predecessor goes on")
+            self._to_replace.clear()
+        elif not worker.ready and not self._announced:
+            self._failure = Diagnostic("CK407", f"worker {worker.index} could not start", found=_ended(status))
+            self._stop()
+        else:
+            self._revive(worker, status)
+
+    def _revive(self, worker: _Worker, status: int) -> None:
+        now = time.monotonic()
+        self._deaths.append(now)
+        while now - self._deaths[0] > _WITHIN:
+            self._deaths.popleft()
+        if len(self._deaths) > _MOST_DEATHS:
+            needed = f"at most {_MOST_DEATHS} within {_WITHIN:g} s"
+            self._failure = Diagnostic("CK407", "workers die again and again", needed=needed, found=_ended(status))
+            self._stop()
+            return
+        self._note(f"worker {worker.index} (process {worker.pid}) {_ended(status)}; another takes its place")
+        self._current[worker.index] = self._fork(worker.index)
+
+    def _replace_next(self) -> None:
+        if self._to_replace:
+            self._fork(self._to_replace[0])
+        elif self._announced and not self._stopping:
+            self._note("all workers have been replaced")
+
+    # Messages
+
+    def _receive(self, worker: _Worker) -> None:
+        try:
+            data = worker.channel.recv(1 << 20)
+        except (BlockingIOError, ConnectionError):
+            return  # how it ended, SIGCHLD tells
+        if not data:
+            return
+        for message in worker.lines.feed(data):
+            match message["do"]:
+                case "ready":
+                    self._is_ready(worker)
+                case "ask":
+                    asked = [one for one in self._current.values() if one.ready]
+                    question = self._questions.ask(
+                        worker.pid, message["number"], [(one.index, one.pid) for one in asked]
+                    )
+                    for one in asked:
+                        one.say({"do": "collect", "number": question, "what": message["what"]})
+                case "collected":
+                    for asker, answer in self._questions.collect(message["number"], worker.pid, message["data"]):
+                        self._tell(asker, answer)
+                case "publish":
+                    for other in self._workers.values():
+                        if other is not worker and other.ready:
+                            other.say(message)
+
+    def _is_ready(self, worker: _Worker) -> None:
+        worker.ready = True
+        before = self._current[worker.index]
+        if before is not worker:
+            self._current[worker.index] = worker
+            self._to_replace.popleft()
+            before.stop()
+        elif not self._announced and all(one.ready for one in self._current.values()):
+            self._announced = True
+            self._ready()
+
+    def _tell(self, pid: int, message: dict[str, Any]) -> None:
+        if (worker := self._workers.get(pid)) is not None:
+            worker.say(message)
+
+    def _send(self) -> None:
+        for worker in self._workers.values():
+            if worker.unsent:
+                try:
+                    sent = worker.channel.send(worker.unsent)
+                except (BlockingIOError, ConnectionError):
+                    sent = 0
+                worker.unsent = worker.unsent[sent:]
+            wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if worker.unsent else 0)
+            if self._selector.get_key(worker.channel).events != wanted:
+                self._selector.modify(worker.channel, wanted, worker)
+
+
+def _ended(status: int) -> str:
+    if status < 0:
+        return f"was ended by {signal.Signals(-status).name}"
+    return f"ended with status {status}"
+
+
+def _stopped_badly(worker: _Worker, status: int) -> Diagnostic:
+    return Diagnostic("CK407", f"worker {worker.index} did not stop properly", found=_ended(status))

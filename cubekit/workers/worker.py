@@ -1,0 +1,50 @@
+"""`run_worker`: one worker, from its fork to its end."""
+
+from __future__ import annotations
+
+import signal
+import socket
+from collections.abc import Sequence
+
+import anyio
+
+from cubekit.composition.plan import Plan
+from cubekit.ports.http import HttpServer
+from cubekit.runtime.service import Service
+from cubekit.workers.link import Link
+
+__all__ = ["run_worker"]
+
+
+async def run_worker(plan: Plan, listeners: Sequence[socket.socket], channel: socket.socket) -> None:
+    """Start the service, then serve, until SIGTERM comes or the master is gone.
+
+    Requests are accepted only once the cubes run: until then they wait in the listener, or another worker has them.
+
+    :raises CubekitError: as `Service.run` does.
+    """
+    service = Service(plan)
+    link = Link(channel, service.bus)
+    server = HttpServer(service, peers=link)
+    server.adopt(listeners)
+    service.bus.relay = link.publish
+    stop = anyio.Event()
+
+    async def obey() -> None:
+        with anyio.open_signal_receiver(signal.SIGTERM) as received:
+            async for _ in received:
+                stop.set()
+
+    async def follow() -> None:
+        await link.run()
+        stop.set()
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(obey)
+        tasks.start_soon(follow)
+        async with service.running(), anyio.create_task_group() as serving:
+            await serving.start(server.run)
+            link.say({"do": "ready"})
+            await stop.wait()
+            server.stop()
+        tasks.cancel_scope.cancel()
