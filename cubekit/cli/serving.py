@@ -71,13 +71,20 @@ def _run_workers(plan: Plan) -> bool:
     listeners = [first, *(listen(http.host, port, shared=True) for _ in range(http.workers - 1))]
     url = url_of(http.host, first[0])
     run = partial(_be_worker, plan)
-    master = Master(listeners, run, ready=partial(announce, plan, url), note=console.progress)
+    master = Master(listeners, run, ready=partial(announce, plan, url), note=_note)
     try:
         master.run()
     finally:
         for listener in (sock for sockets in listeners for sock in sockets):
             listener.close()
     return not master.forced
+
+
+def _note(text: str) -> None:
+    if console.as_json:
+        console.event({"event": "workers", "note": text})
+    else:
+        console.progress(text)
 
 
 def _be_worker(plan: Plan, index: int, sockets: Sequence[socket.socket], channel: socket.socket) -> int:
