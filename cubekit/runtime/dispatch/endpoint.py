@@ -96,7 +96,7 @@ class Endpoint:
         return Layers(
             method=self.operation.method,
             tasks=asyncio_runs(),
-            suspends=self.suspends,
+            suspends=self.operation.suspends or bool(parts.middleware),
             scope=options.scope,
             timeout=self.timeout,
             rate=parts.rate is not None,

@@ -29,10 +29,8 @@ class Retries:
         self._attempts = attempts
         self._budget = budget
         self._left = _RESERVE
-
-    def deposit(self) -> None:
-        """Count a call."""
-        self._left = min(_RESERVE, self._left + self._budget)
+        self.calls = 0
+        """Calls since the budget was last looked at."""
 
     def pause(self, error: Exception, attempt: int, deadline: float) -> float | None:
         """Return the seconds to wait before the next try, or None if there should be none.
@@ -40,6 +38,8 @@ class Retries:
         :param attempt: how many tries there were after the first.
         :param deadline: of the call, on the clock of `time.monotonic`.
         """
+        self._left = min(_RESERVE, self._left + self.calls * self._budget)
+        self.calls = 0
         if attempt >= self._attempts or self._left < 1 or not isinstance(error, Unavailable | ConnectionError):
             return None
         pause: float = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**attempt)

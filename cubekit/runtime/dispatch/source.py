@@ -121,7 +121,7 @@ def _life(layers: Layers, inner: Lines) -> Lines:
 def _retries(layers: Layers, inner: Lines) -> Lines:
     return [
         "attempt = 0",
-        "retries.deposit()",
+        "retries.calls += 1",
         "while True:",
         "    try:",
         *_indented(inner, 2),
@@ -162,9 +162,9 @@ def _rate(layers: Layers, inner: Lines) -> Lines:
 
 
 def _deadline(layers: Layers, inner: Lines) -> Lines:
-    lines = ["if context.deadline is not None and context.deadline < deadline:", "    deadline = context.deadline"]
+    lines = ["limit = context.deadline", "if limit is not None and limit < deadline:", "    deadline = limit"]
     if layers.timeout is not None:
-        lines += [f"if began + {layers.timeout!r} < deadline:", f"    deadline = began + {layers.timeout!r}"]
+        lines += [f"limit = began + {layers.timeout!r}", "if limit < deadline:", "    deadline = limit"]
     return [*lines, "if deadline <= began:", "    raise DeadlineExceeded()", *inner]
 
 
