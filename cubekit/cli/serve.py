@@ -14,6 +14,7 @@ from cubekit.composition.plan import Plan
 from cubekit.ports.http import HttpServer
 from cubekit.runtime.bus import EventSubscription
 from cubekit.runtime.service import Service
+from cubekit.workers.memory import settle
 
 __all__ = ["Serving", "announce"]
 
@@ -57,6 +58,7 @@ class Serving:
                     await tasks.start(self._serve)
                     try:
                         async with self._service.running():
+                            settle()
                             if not self._stop.is_set():
                                 announce(self._service.plan, self._server.url)
                             await self._stop.wait()

@@ -38,6 +38,8 @@ class Link:
         self._numbers = count()
         self._outgoing: list[dict[str, Any]] = []
         self._something_to_say = anyio.Event()
+        self.told_to_leave = anyio.Event()
+        """Set when a successor serves in this worker's place."""
 
     def offer(self, what: str, collect: Collect) -> None:
         """Say how this worker answers a question."""
@@ -93,6 +95,8 @@ class Link:
                 if (asked := self._asked.get(message["number"])) is not None:
                     asked[1].extend(Part(*part) for part in message["parts"])
                     asked[0].set()
+            case "leave":
+                self.told_to_leave.set()
             case "publish":
                 module, _, name = message["kind"].partition(":")
                 kind: Any = import_module(module)

@@ -7,7 +7,6 @@ the master keeps all of them open, so that what waits in one is served by the ne
 
 from __future__ import annotations
 
-import gc
 import os
 import selectors
 import signal
@@ -18,6 +17,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from cubekit.ground.diagnostics import CubekitError, Diagnostic
+from cubekit.workers.memory import settle
 from cubekit.workers.messages import Lines, encode
 from cubekit.workers.questions import Questions
 
@@ -95,8 +95,7 @@ class Master:
 
         :raises CubekitError: CK407 if workers cannot start, or die again and again.
         """
-        gc.collect()
-        gc.freeze()
+        settle()
         ours, theirs = socket.socketpair()
         for end in (ours, theirs):
             end.setblocking(False)
@@ -274,7 +273,8 @@ class Master:
         if before is not worker:
             self._current[worker.index] = worker
             self._to_replace.popleft()
-            before.stop()
+            before.leaving = True
+            before.say({"do": "leave"})
         elif not self._announced and all(one.ready for one in self._current.values()):
             self._announced = True
             self._ready()

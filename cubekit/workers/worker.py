@@ -12,12 +12,13 @@ from cubekit.composition.plan import Plan
 from cubekit.ports.http import HttpServer
 from cubekit.runtime.service import Service
 from cubekit.workers.link import Link
+from cubekit.workers.memory import settle
 
 __all__ = ["run_worker"]
 
 
 async def run_worker(plan: Plan, listeners: Sequence[socket.socket], channel: socket.socket) -> None:
-    """Start the service, then serve, until SIGTERM comes or the master is gone.
+    """Start the service, then serve, until SIGTERM comes, a successor has come, or the master is gone.
 
     Requests are accepted only once the cubes run: until then they wait in the listener, or another worker has them.
 
@@ -39,12 +40,20 @@ async def run_worker(plan: Plan, listeners: Sequence[socket.socket], channel: so
         await link.run()
         stop.set()
 
+    async def leave() -> None:
+        await link.told_to_leave.wait()
+        server.stop(patient=True)
+        stop.set()
+
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(obey)
         tasks.start_soon(follow)
+        tasks.start_soon(leave)
         async with service.running(), anyio.create_task_group() as serving:
             await serving.start(server.run)
+            settle()
             link.say({"do": "ready"})
             await stop.wait()
-            server.stop()
+            if not link.told_to_leave.is_set():
+                server.stop()
         tasks.cancel_scope.cancel()

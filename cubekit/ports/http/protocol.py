@@ -62,6 +62,8 @@ class TableProtocol(HttpToolsProtocol):
 
     table: Table
     handlers: Mapping[tuple[bytes, bytes], CallHandler]
+    patient = False
+    """Whether a server that stops has time for idle connections."""
 
     def __init__(
         self,
@@ -251,11 +253,14 @@ class TableProtocol(HttpToolsProtocol):
             self._wait_for_next(min(left, self.timeout_keep_alive))
 
     def shutdown(self) -> None:
-        """Stop: the answer under way is the last; an idle connection may bring one more request."""
+        """Stop: the answer under way is the last; an idle connection may bring one more request.
+
+        A patient server closes an idle connection no sooner than ever.
+        """
         self._draining = True
         if self._is_busy:
             self.cycle.keep_alive = False
-        else:
+        elif not self.patient:
             self.loop.call_later(DRAIN_GRACE, self._close_idle)
 
     def _close_idle(self) -> None:

@@ -85,8 +85,14 @@ class HttpServer:
             await server.serve(self._sockets)
             tasks.cancel_scope.cancel()
 
-    def stop(self) -> None:
-        """Take no more requests, and finish those under way."""
+    def stop(self, *, patient: bool = False) -> None:
+        """Take no more connections, and finish what is under way.
+
+        :param patient: whether idle connections are kept as long as ever, each for one more request. Somebody else
+            serves already, and no client is to notice.
+        """
+        if isinstance(self._protocol, type):
+            self._protocol.patient = patient
         self._stop.set()
 
     def force(self) -> None:
