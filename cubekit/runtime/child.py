@@ -65,6 +65,11 @@ class Child:
         self._restart: Restart | None = None
         self._log = logging.getLogger(f"cubekit.cube.{instance.name}")
 
+    @property
+    def goes_on(self) -> bool:
+        """Whether it has run and has not been given up."""
+        return self.has_run and not self._abandoned
+
     async def run(self, needed: Sequence[Instance], stopped_before: Sequence[Instance], stop: anyio.Event) -> None:
         """Run the instance until ``stop`` is set and everyone in ``stopped_before`` has finished.
 

@@ -61,14 +61,14 @@ class Supervisor:
     def _affected(self, child: Child) -> set[Child]:
         strategy = self._section.strategy
         if strategy == "one_for_all":
-            return {other for other in self._children if other is child or other.has_run}
+            return {other for other in self._children if other is child or other.goes_on}
         affected = {child}
         if strategy == "rest_for_one":
             while grown := {
                 other
                 for other in self._children
                 if other not in affected
-                and other.has_run
+                and other.goes_on
                 and any(one.instance.name in other.instance.planned.depends_on for one in affected)
             }:
                 affected |= grown

@@ -185,6 +185,23 @@ async def test_too_many_crashes_of_a_group_give_it_up() -> None:
             await service.call("b.pong")
 
 
+async def test_who_was_given_up_stays_so_when_what_it_depends_on_restarts() -> None:
+    clock = ControlledClock()
+    parts = {name: Part(part.cube, settings={"optional": True}) for name, part in chain_of_three([]).items()}
+    async with running(parts, clock=clock, supervise=supervise("rest_for_one", max=1, within="10s")) as service:
+        for _ in range(2):
+            await crash(service, "c")
+            await anyio.wait_all_tasks_blocked()
+            await clock.advance(1)
+        assert service.instances["c"].state is State.DEGRADED
+        await clock.advance(20)
+        await crash(service, "a")
+        await clock.until_asleep()
+        await clock.advance(1)
+        states = {name: instance.state.value for name, instance in service.instances.items()}
+        assert states == {"a": "running", "b": "running", "c": "degraded", "d": "running"}
+
+
 async def test_a_required_cube_of_a_group_that_is_given_up_stops_the_service() -> None:
     with pytest.raises(CubekitError, match=r'"a" .* crashed too often \[CK404\]'):
         async with running(chain_of_three([]), supervise=supervise("one_for_all", max=0)) as service:

@@ -84,6 +84,8 @@ class _ServiceCollector:
         )
         in_flight = GaugeMetricFamily("cubekit_operation_in_flight", "Calls under way", labels=labels)
         hits = CounterMetricFamily("cubekit_operation_cache_hits", "Calls answered with a kept result", labels=labels)
+        retries = CounterMetricFamily("cubekit_operation_retries", "Further tries of calls that failed", labels=labels)
+        refusing = GaugeMetricFamily("cubekit_operation_breaker_open", "1 while a breaker refuses calls", labels=labels)
         bounds = [*map(floatToGoString, BUCKETS), "+Inf"]
         for endpoint in (*self._service.endpoints.values(), *self._service.routes.values()):
             names = [endpoint.instance.name, endpoint.operation.name]
@@ -94,7 +96,11 @@ class _ServiceCollector:
             duration.add_metric(names, list(zip(bounds, counts, strict=True)), metrics.duration.sum)
             in_flight.add_metric(names, metrics.in_flight)
             hits.add_metric(names, metrics.cache_hits)
-        yield from (calls, duration, in_flight, hits)
+            if endpoint.parts.retries is not None:
+                retries.add_metric(names, metrics.retries)
+            if endpoint.parts.breaker is not None:
+                refusing.add_metric(names, float(endpoint.parts.breaker.open))
+        yield from (calls, duration, in_flight, hits, retries, refusing)
 
     def _cubes(self) -> Iterator[Metric]:
         state = GaugeMetricFamily(

@@ -7,6 +7,7 @@ Any other goes uvicorn's usual way to the same application, which answers alike.
 from __future__ import annotations
 
 import asyncio
+import math
 import sys
 from collections.abc import Awaitable, Coroutine, Mapping
 from contextvars import copy_context
@@ -23,19 +24,26 @@ from cubekit.ports.http.head import Head
 from cubekit.ports.http.table import Table, resumed
 from cubekit.ports.http.under_way import ShuttingDown
 
-__all__ = ["DRAIN_GRACE", "TableProtocol", "make_protocol"]
+__all__ = ["DRAIN_GRACE", "MAX_HEAD", "TableProtocol", "make_protocol"]
 
 DRAIN_GRACE = 0.5
 """Seconds that an idle connection is kept when the server stops: a request may be on its way."""
 
+MAX_HEAD = 1 << 16
+"""Bytes of a request's headers; more is refused with 431."""
+
+_HEAD_TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 _LEFT_TO_THE_ROUTER = frozenset({b"transfer-encoding", b"expect", b"origin", b"x-forwarded-for", b"x-forwarded-proto"})
 """Requests with one of these headers take the usual way: somebody there looks at it."""
 
 
-def make_protocol(table: Table) -> type[TableProtocol]:
-    """Return the protocol class for a table; uvicorn makes one object for each connection."""
+def make_protocol(table: Table, *, answers: bool = True) -> type[TableProtocol]:
+    """Return the protocol class for a table; uvicorn makes one object for each connection.
+
+    :param answers: whether it answers what is in the table; otherwise everything is left to the application.
+    """
     paths: dict[tuple[bytes, bytes], CallHandler] = {
-        (verb.encode(), path.encode()): handler for (verb, path), handler in table.handlers.items()
+        (verb.encode(), path.encode()): handler for (verb, path), handler in table.handlers.items() if answers
     }
     return type("TableProtocol", (TableProtocol,), {"table": table, "handlers": paths})
 
@@ -62,6 +70,8 @@ class TableProtocol(HttpToolsProtocol):
 
     table: Table
     handlers: Mapping[tuple[bytes, bytes], CallHandler]
+    patience = 5.0
+    """Seconds to wait for a request, or for the rest of its head."""
     patient = False
     """Whether a server that stops has time for idle connections."""
 
@@ -76,10 +86,14 @@ class TableProtocol(HttpToolsProtocol):
         self._handler: CallHandler | None = None
         """Of the request that is arriving, as long as it may be answered here."""
         self._body = b""
+        self._refused = False
+        """Whether nothing more of the connection counts."""
         self._plain = True
         """Whether nothing in its headers is for somebody else."""
         self._draining = False
         self._idle_since = 0.0
+        """Since when a request, or the rest of its head, is waited for; infinite while one is being answered."""
+        self._head_size = 0
 
     @property
     def _is_busy(self) -> bool:
@@ -87,10 +101,18 @@ class TableProtocol(HttpToolsProtocol):
         cycle: Any = self.cycle  # None before the first request
         return cycle is not None and not cycle.response_complete
 
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin to wait for a first request, not for ever."""
+        super().connection_made(transport)
+        self._idle_since = self.loop.time()
+        self._wait_for_next(self.patience)
+
     # What the parser calls
 
     def on_message_begin(self) -> None:
         """Begin a request. The scope is made only if ASGI gets to see it."""
+        self._idle_since = self.loop.time()
+        self._head_size = 0
         self.url = b""
         self.expect_100_continue = False
         self.headers = []
@@ -99,6 +121,7 @@ class TableProtocol(HttpToolsProtocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         """Note a header."""
         name = name.lower()
+        self._head_size += len(name) + len(value)
         if name in _LEFT_TO_THE_ROUTER:
             self._plain = False
             self.expect_100_continue |= name == b"expect" and value.lower() == b"100-continue"
@@ -106,6 +129,10 @@ class TableProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Take the request, or leave it to uvicorn."""
+        self._idle_since = math.inf
+        if self._head_size > MAX_HEAD:
+            self._refuse_head()
+            return
         parser = self.parser
         handler = self.handlers.get((parser.get_method(), self.url))
         if (
@@ -122,6 +149,8 @@ class TableProtocol(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         """Keep a part of the body."""
+        if self._refused:
+            return
         if self._handler is None:
             super().on_body(body)
         else:
@@ -130,6 +159,8 @@ class TableProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """Answer the request."""
         handler, self._handler = self._handler, None
+        if self._refused:
+            return
         if handler is None:
             super().on_message_complete()
         elif len(self._body) > self.table.max_body:
@@ -142,11 +173,18 @@ class TableProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Parse what has arrived; a request whose body is still to come goes the usual way, which has time limits."""
         super().data_received(data)
+        if self._head_size > MAX_HEAD and not self._refused:
+            self._refuse_head()
         if self._handler is not None and not self.transport.is_closing():
             self._handler = None
             self._leave_headers()
             if self._body:
                 super().on_body(self._body)
+
+    def _refuse_head(self) -> None:
+        self._refused = True
+        self.transport.write(_HEAD_TOO_LARGE)
+        self.transport.close()
 
     def _leave_headers(self) -> None:
         url, headers, expects = self.url, self.headers, self.expect_100_continue
@@ -230,7 +268,7 @@ class TableProtocol(HttpToolsProtocol):
             return
         self._idle_since = self.loop.time()
         if self.timeout_keep_alive_task is None:
-            self._wait_for_next(self.timeout_keep_alive)
+            self._wait_for_next(self.patience)
 
     # Idle connections
 
@@ -241,16 +279,15 @@ class TableProtocol(HttpToolsProtocol):
         """Leave the timer running: to look at the time when it fires is cheaper than to set it for every request."""
         if self.transport.is_closing():
             super()._unset_keepalive_if_required()
-        self._idle_since = float("inf")
 
     def timeout_keep_alive_handler(self) -> None:
-        """Close a connection on which nothing has come for too long."""
+        """Close a connection on which no request has come for too long, or none but its beginning."""
         self.timeout_keep_alive_task = None
-        left = self._idle_since + self.timeout_keep_alive - self.loop.time()
+        left = self._idle_since + self.patience - self.loop.time()
         if left <= 0:
             super().timeout_keep_alive_handler()
         elif not self.transport.is_closing():
-            self._wait_for_next(min(left, self.timeout_keep_alive))
+            self._wait_for_next(min(left, self.patience))
 
     def shutdown(self) -> None:
         """Stop: the answer under way is the last; an idle connection may bring one more request.

@@ -51,7 +51,7 @@ class HttpServer:
         self._http = service.plan.http
         self._under_way = UnderWay()
         self._app = create_app(service, self._under_way, exact=path != "router", peers=peers)
-        self._protocol = make_protocol(self._app.table) if path == "protocol" else "httptools"
+        self._protocol = make_protocol(self._app.table, answers=path == "protocol")
         self._sockets: list[socket.socket] = []
         self._stop = anyio.Event()
         self._force = anyio.Event()
@@ -91,8 +91,7 @@ class HttpServer:
         :param patient: whether idle connections are kept as long as ever, each for one more request. Somebody else
             serves already, and no client is to notice.
         """
-        if isinstance(self._protocol, type):
-            self._protocol.patient = patient
+        self._protocol.patient = patient
         self._stop.set()
 
     def force(self) -> None:
