@@ -59,6 +59,7 @@ def serve_cubekit(path: Any, port: int, operations: int) -> None:
     from cubekit.ports.http import HttpServer
     from cubekit.runtime.service import Service
     from cubekit.testing import compose_parts
+    from cubekit.workers.memory import settle
 
     class Saju(cubekit.Cube):
         @cubekit.operation
@@ -78,6 +79,7 @@ def serve_cubekit(path: Any, port: int, operations: int) -> None:
     async def main() -> None:
         service = Service(compose_parts({"saju": cube}, http={"port": port}))
         async with service.running():
+            settle()  # as `cubekit up` does
             await HttpServer(service, path).run()
 
     anyio.run(main, backend_options={"use_uvloop": True})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -57,6 +58,8 @@ def info(
     json: Json = False,
     verbose: Verbose = False,
     safe_mode: Safe = False,
+    dispatch: Annotated[bool, typer.Option("--dispatch", help="Show the code that answers calls instead.")] = False,
+    service: Annotated[Path | None, typer.Option("--service", help="As it is in this service.")] = None,
 ) -> None:
     """Show one cube in full. Imports it, unless in safe mode: then only what its metadata say."""
     from cubekit.composition.descriptors import describe
@@ -83,6 +86,11 @@ def info(
         remember({cube: error})
         raise
     remember({cube: descriptor})
+    if dispatch:
+        from cubekit.cli.dispatches import show_dispatch
+
+        show_dispatch(descriptor, service)
+        return
     console.data(_text(cube, descriptor), {"cube": _payload(cube, descriptor)})
 
 

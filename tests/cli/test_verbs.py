@@ -81,6 +81,14 @@ def test_wrong_usage_is_2(arguments: list[str]) -> None:
     assert "Usage" in done.stderr
 
 
+def test_info_shows_the_code_that_answers_calls() -> None:
+    source = payload("info", "saju-calculation", "--dispatch")["dispatch"]["saju-calculation.calculate"]
+    assert "await life.cube.calculate(**arguments)" in source
+    assert "breaker" not in source
+    source = payload("info", "saju-calculation", "--dispatch", "--service", str(EXAMPLE))["dispatch"]["saju.calculate"]
+    compile(source, "<shown>", "exec")
+
+
 def test_list_imports_nothing_and_knows_after_info() -> None:
     (saju,) = [cube for cube in payload("list")["cubes"] if cube["name"] == "saju-calculation"]
     assert (saju["colour"], saju["version"], saju["contracts"], saju["state"]) == (

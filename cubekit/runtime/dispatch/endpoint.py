@@ -110,8 +110,8 @@ class Endpoint:
         )
 
     def source(self) -> str:
-        """Return the source of `call`."""
-        return write_call(self.layers())
+        """Return the source of `call`, as it is on asyncio."""
+        return write_call(replace(self.layers(), tasks=True))
 
     def stream(
         self, context: CallContext, arguments: Mapping[str, Any], deadline: float = NO_DEADLINE
