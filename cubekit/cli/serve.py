@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import anyio
 
@@ -19,8 +20,11 @@ from cubekit.workers.memory import settle
 __all__ = ["Serving", "announce"]
 
 
-def announce(plan: Plan, url: str) -> None:
-    """Say that a service is ready, and where."""
+def announce(plan: Plan, url: str, control: Path | None = None) -> None:
+    """Say that a service is ready, and where.
+
+    :param control: the control socket of its workers' master.
+    """
     payload = {"event": "ready", "service": plan.name, "url": url, "cubes": list(plan.cubes)}
     lines = [
         f"{plan.name} is ready at {url}",
@@ -28,6 +32,9 @@ def announce(plan: Plan, url: str) -> None:
         f"  health  {url}/health",
         f"  metrics {url}/metrics",
     ]
+    if control is not None:
+        lines.append(f"  control {control}")
+        payload["control"] = str(control)
     console.data("\n".join(lines), payload | {"workers": plan.http.workers})
 
 

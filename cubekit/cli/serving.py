@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from cubekit.composition.plan import Plan
 
-__all__ = ["status", "up"]
+__all__ = ["replace", "status", "up"]
 
 LogLevel = Annotated[str, typer.Option("--log-level", help="debug, info, warning or error.")]
 
@@ -64,6 +64,7 @@ def _run_workers(plan: Plan) -> bool:
     from cubekit.cli.serve import announce
     from cubekit.ports.http.listeners import listen, url_of
     from cubekit.workers import Master
+    from cubekit.workers.control import Control, control_path
 
     http = plan.http
     first = listen(http.host, http.port, shared=True)
@@ -71,7 +72,8 @@ def _run_workers(plan: Plan) -> bool:
     listeners = [first, *(listen(http.host, port, shared=True) for _ in range(http.workers - 1))]
     url = url_of(http.host, first[0])
     run = partial(_be_worker, plan)
-    master = Master(listeners, run, ready=partial(announce, plan, url), note=_note)
+    control = Control(control_path(plan.name, port))
+    master = Master(listeners, run, control=control, ready=partial(announce, plan, url, control.path), note=_note)
     try:
         master.run()
     finally:
@@ -120,6 +122,20 @@ def _event_loop() -> dict[str, Any]:
     except ImportError:
         return {}
     return {"use_uvloop": True}
+
+
+def replace(
+    control: Annotated[Path, typer.Argument(help="The control socket, as `cubekit up` has printed it.")],
+    json: Json = False,
+) -> None:
+    """Replace the workers of a running service one by one, without a failed request. Exits with 1 if that fails."""
+    from cubekit.workers.control import ask
+
+    answer = ask(control, "replace")
+    text = "all workers have been replaced" if answer["done"] else f"not replaced: {answer['problem']}"
+    console.data(text, answer)
+    if not answer["done"]:
+        raise typer.Exit(1)
 
 
 def status(url: Url = DEFAULT_URL, json: Json = False) -> None:

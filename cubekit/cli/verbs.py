@@ -41,6 +41,7 @@ VERBS: Mapping[str, Verb] = {
     "openapi": Verb("compositions:openapi", "Print the API document of a service."),
     "up": Verb("serving:up", "Run a service."),
     "call": Verb("calls:call", "Call one operation.", takes_anything=True),
+    "replace": Verb("serving:replace", "Replace the workers of a running service one by one."),
     "status": Verb("serving:status", "Show a running service."),
     "doctor": Verb("doctoring:doctor", "Tell what is wrong with this installation."),
     "bench": Verb("measuring:bench", "Measure this checkout on this machine."),

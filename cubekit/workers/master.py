@@ -14,9 +14,11 @@ import socket
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from itertools import chain
 from typing import Any
 
 from cubekit.ground.diagnostics import CubekitError, Diagnostic
+from cubekit.workers.control import Client, Control
 from cubekit.workers.memory import settle
 from cubekit.workers.messages import Lines, encode
 from cubekit.workers.questions import Questions
@@ -42,9 +44,13 @@ class _Worker:
         self.channel = channel
         self.lines = Lines()
         self.unsent = b""
+        self.since = time.time()
         self.ready = False
         self.leaving = False
         """Whether it was told to stop."""
+
+    def status(self) -> dict[str, Any]:
+        return {"worker": self.index, "pid": self.pid, "ready": self.ready, "since": self.since}
 
     def say(self, message: dict[str, Any]) -> None:
         self.unsent += encode(message)
@@ -59,6 +65,8 @@ class Master:
 
     SIGHUP replaces the workers one by one, each only after its successor is ready.
 
+    Through the control socket others can ask for the same, and be told when it is done.
+
     :param listeners: for each worker its listening sockets.
     :param ready: called once all workers are ready.
     :param note: told what happens, for people.
@@ -69,11 +77,15 @@ class Master:
         listeners: Sequence[Sequence[socket.socket]],
         run: Run,
         *,
+        control: Control,
         ready: Callable[[], None],
         note: Callable[[str], None],
     ) -> None:
         self._listeners = listeners
         self._run = run
+        self._control = control
+        self._waiting: list[Client] = []
+        """Those who want to know how the replacement ends."""
         self._ready = ready
         self._note = note
         self._selector = selectors.DefaultSelector()
@@ -85,6 +97,7 @@ class Master:
         self._deaths: deque[float] = deque()
         self._questions = Questions()
         self._announced = False
+        self._replacing = False
         self._stopping = False
         self._failure: Diagnostic | None = None
         self.forced = False
@@ -102,7 +115,8 @@ class Master:
         before = {number: signal.signal(number, lambda *_: None) for number in _SIGNALS}
         wakeup = signal.set_wakeup_fd(theirs.fileno())
         self._selector.register(ours, selectors.EVENT_READ)
-        self._to_close = [ours, theirs]
+        self._selector.register(self._control.socket, selectors.EVENT_READ, self._control)
+        self._to_close = [ours, theirs, self._control.socket]
         try:
             for index in range(len(self._listeners)):
                 self._current[index] = self._fork(index)
@@ -115,6 +129,7 @@ class Master:
             for worker in self._workers.values():
                 os.kill(worker.pid, signal.SIGKILL)
             self._selector.close()
+            self._control.close()
             for one in (ours, theirs):
                 one.close()
         if self._failure is not None:
@@ -140,13 +155,12 @@ class Master:
             for number in _SIGNALS:
                 signal.signal(number, signal.SIG_DFL)
             signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to all; the master decides
+            # Whoever is connected to the master would wait for these copies to be closed too.
+            open_here: list[Any] = [key.fileobj for key in self._selector.get_map().values()]
             self._selector.close()
-            for worker in self._workers.values():
-                worker.channel.close()
-            for other, sockets in enumerate(self._listeners):
-                for listener in sockets if other != index else ():
-                    listener.close()
-            for one in (ours, *self._to_close):
+            others = (sockets for other, sockets in enumerate(self._listeners) if other != index)
+            waiting = (client.connection for client in self._waiting)
+            for one in (ours, *open_here, *self._to_close, *waiting, *chain.from_iterable(others)):
                 one.close()
             return self._run(index, self._listeners[index], theirs)
         except BaseException:  # noqa: BLE001 - the frames below are the master's
@@ -161,6 +175,11 @@ class Master:
             if key.data is None:
                 for number in signals.recv(4096):
                     self._obey(signal.Signals(number))
+            elif isinstance(key.data, Control):
+                if (client := key.data.accept()) is not None:
+                    self._selector.register(client.connection, selectors.EVENT_READ, client)
+            elif isinstance(key.data, Client):
+                self._command(key.data)
             else:
                 self._receive(key.data)
         for asker, message in self._questions.overdue():
@@ -170,10 +189,7 @@ class Master:
         if number is signal.SIGCHLD:
             self._reap()
         elif number is signal.SIGHUP:
-            if self._announced and not self._stopping and not self._to_replace:
-                self._note("replacing the workers one by one")
-                self._to_replace.extend(self._current)
-                self._replace_next()
+            self._replace()
         elif self._stopping:
             self.forced = True
             for worker in self._workers.values():
@@ -182,9 +198,45 @@ class Master:
             self._note("stopping; once more to force")
             self._stop()
 
+    def _replace(self) -> None:
+        if self._announced and not self._stopping and not self._replacing:
+            self._note("replacing the workers one by one")
+            self._replacing = True
+            self._to_replace.extend(self._current)
+            self._replace_next()
+
+    def _replaced(self, problem: str | None) -> None:
+        self._replacing = False
+        self._to_replace.clear()
+        self._note(problem or "all workers have been replaced")
+        waiting, self._waiting = self._waiting, []
+        for client in waiting:
+            client.answer({"done": problem is None, "problem": problem})
+
+    def _command(self, client: Client) -> None:
+        try:
+            data = client.connection.recv(1 << 16)
+            commands = list(client.lines.feed(data))
+        except (OSError, ValueError):
+            data, commands = b"", []
+        if commands or not data:
+            self._selector.unregister(client.connection)
+        match commands:
+            case []:
+                if not data:
+                    client.connection.close()
+            case [{"do": "status"}]:
+                client.answer({"workers": [worker.status() for worker in self._current.values()]})
+            case [{"do": "replace"}] if self._announced and not self._stopping:
+                self._waiting.append(client)
+                self._replace()
+            case _:
+                client.answer({"done": False, "problem": "this cannot be done now"})
+
     def _stop(self) -> None:
         self._stopping = True
-        self._to_replace.clear()
+        if self._replacing:
+            self._replaced("the service stops")
         for worker in self._workers.values():
             if not worker.leaving:
                 worker.stop()
@@ -212,8 +264,7 @@ class Master:
         if worker.leaving:
             self._replace_next()
         elif self._current.get(worker.index) is not worker:
-            self._note(f"the successor of worker {worker.index} could not start; its predecessor goes on")
-            self._to_replace.clear()
+            self._replaced(f"the successor of worker {worker.index} could not start; its predecessor goes on")
         elif not worker.ready and not self._announced:
             self._failure = Diagnostic("CK407", f"worker {worker.index} could not start", found=_ended(status))
             self._stop()
@@ -236,8 +287,8 @@ class Master:
     def _replace_next(self) -> None:
         if self._to_replace:
             self._fork(self._to_replace[0])
-        elif self._announced and not self._stopping:
-            self._note("all workers have been replaced")
+        else:
+            self._replaced(None)
 
     # Messages
 

@@ -18,7 +18,9 @@ from typing import Any
 
 import pytest
 
+from cubekit import CubekitError
 from cubekit.workers import questions
+from cubekit.workers.control import Control, ask
 from cubekit.workers.questions import Questions
 
 _CUBES = """
@@ -32,7 +34,7 @@ class Worker(Cube):
     value = 0
 
     async def start(self) -> None:
-        if os.environ.get("FAIL"):
+        if os.environ.get("FAIL") or os.path.exists("fail"):
             raise ValueError("not today")
         self.subscription = self.events.subscribe(Changed)
         self.tasks.start_soon(self.listen)
@@ -71,6 +73,8 @@ def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (info / "entry_points.txt").write_text("[cubekit.feature]\nworker = workercubes:Worker\none = workercubes:One\n")
     (tmp_path / "site" / "workercubes.py").write_text(_CUBES)
     monkeypatch.setenv("CUBEKIT_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "site"))
     file = tmp_path / "service.toml"
     file.write_text('[service]\nname = "many"\n[http]\nworkers = 2\n[cubes.w]\nuse = "worker"\n')
@@ -86,6 +90,7 @@ class Up:
         self.events = map(json.loads, process.stdout)
         ready = next(event for event in self.events if event["event"] == "ready")
         assert ready["workers"] == 2
+        self.control = Path(ready["control"])
         self.port = int(ready["url"].rpartition(":")[2])
 
     def request(self, path: str, method: str = "GET", body: str | None = None) -> Any:
@@ -194,6 +199,42 @@ def test_workers_are_replaced_one_by_one_without_a_failed_request(service: Path)
             thread.join()
         assert outcomes.keys() == {200}
         assert not before & running.answering()
+
+
+def test_the_control_socket(service: Path) -> None:
+    with up(service) as running:
+        assert oct(running.control.stat().st_mode)[-3:] == "600"
+        before = running.pids()
+        assert {worker["pid"] for worker in ask(running.control, "status")["workers"]} == before
+        assert ask(running.control, "nonsense")["done"] is False
+        command = [sys.executable, "-m", "cubekit.cli", "replace", str(running.control)]
+        assert subprocess.run(command, capture_output=True, timeout=60, check=False).returncode == 0
+        assert not before & running.pids()
+        running.process.send_signal(signal.SIGTERM)
+        assert running.process.wait(timeout=20) == 0
+        assert not running.control.exists()
+        gone = subprocess.run([*command, "--json"], capture_output=True, text=True, timeout=60, check=False)
+        assert gone.returncode == 6
+
+
+def test_a_successor_that_cannot_start_leaves_everything_as_it_is(service: Path, tmp_path: Path) -> None:
+    with up(service) as running:
+        before = running.pids()
+        (tmp_path / "fail").touch()
+        answer = ask(running.control, "replace")
+        assert answer["done"] is False
+        assert "its predecessor goes on" in answer["problem"]
+        assert running.answering() == before
+
+
+def test_a_control_socket_that_was_left_is_taken_over_and_a_living_one_is_not(tmp_path: Path) -> None:
+    path = tmp_path / "x.sock"
+    left = Control(path)
+    left.socket.close()
+    control = Control(path)
+    with pytest.raises(CubekitError, match="another master has it"):
+        Control(path)
+    control.close()
 
 
 def test_workers_end_with_their_master(service: Path) -> None:
