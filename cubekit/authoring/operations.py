@@ -26,8 +26,9 @@ _ROUTE = "__cubekit_route__"
 class Cache:
     """How long a result may be reused.
 
-    Keys contain the caller, unless the operation is ``public``. Every caller gets the same object, so return frozen
-    values.
+    Keys contain the caller, unless the operation is ``public``. A result that is hashable, as frozen models without
+    lists and dicts are, is given to every caller as it is. Any other is copied for each of them, so that nobody changes
+    what the next one gets; that takes time, so return frozen values.
 
     :param ttl: seconds, or a text such as ``"24h"``.
     :param invalidated_by: event classes at whose arrival every result of the operation is forgotten.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Hashable, Mapping
 from dataclasses import dataclass
@@ -23,7 +24,12 @@ __all__ = ["ResultCache"]
 @dataclass(frozen=True, slots=True)
 class _Entry:
     value: Any
+    mutable: bool
     expires: float
+
+    def take(self) -> Any:
+        """Return the result, as its caller may have it."""
+        return copy.deepcopy(self.value) if self.mutable else self.value
 
 
 class _Flight:
@@ -61,11 +67,7 @@ class ResultCache:
 
     def _part(self, name: str, value: Any) -> Hashable:
         # The value itself where that is possible: JSON shows every secret as the same asterisks.
-        try:
-            hash(value)
-        except TypeError:
-            return self._adapters[name].dump_json(value)
-        return type(value), value
+        return (type(value), value) if _is_hashable(value) else self._adapters[name].dump_json(value)
 
     def get(self, key: Hashable) -> _Entry | None:
         """The result under a key, unless it is too old."""
@@ -78,12 +80,15 @@ class ResultCache:
         self._entries.move_to_end(key)
         return entry
 
-    def put(self, key: Hashable, value: Any) -> None:
-        """Keep a result."""
-        self._entries[key] = _Entry(value, self._clock.monotonic() + self._options.seconds)
+    def put(self, key: Hashable, value: Any) -> _Entry:
+        """Keep a result; a copy of it, if the caller that it goes to could change it."""
+        mutable = not _is_hashable(value)
+        kept = copy.deepcopy(value) if mutable else value
+        entry = self._entries[key] = _Entry(kept, mutable, self._clock.monotonic() + self._options.seconds)
         self._entries.move_to_end(key)
         while len(self._entries) > self._options.size:
             self._entries.popitem(last=False)
+        return entry
 
     async def compute(self, key: Hashable, work: Coroutine[Any, Any, Any]) -> Any:
         """Return and keep what ``work`` returns; if the same is being computed already, return what that returns.
@@ -102,8 +107,7 @@ class ResultCache:
         flight = self._flights[key] = _Flight()
         try:
             value = await work
-            flight.outcome = lambda: value
-            self.put(key, value)
+            flight.outcome = self.put(key, value).take
         except Exception as error:
             flight.outcome = partial(_raise, error)
             raise
@@ -116,3 +120,12 @@ class ResultCache:
         """Forget everything."""
         self._generation += 1
         self._entries.clear()
+
+
+def _is_hashable(value: object) -> bool:
+    """Whether a value keeps its worth, as frozen models do with all that is in them, and tuples of such."""
+    try:
+        hash(value)
+    except TypeError:
+        return False
+    return True

@@ -68,13 +68,12 @@ class Service:
         """What ports offer, by ``instance.operation``."""
         self.routes: Mapping[str, Endpoint] = {
             f"{name}.{route.method}": Endpoint(
-                instance, operation, self._parts(instance.planned, operation, admissions.get(name))
+                instance, make_route_operation(route.method), Parts(admission=admissions.get(name))
             )
             for name, instance in self.instances.items()
             for route in instance.planned.descriptor.routes
-            for operation in (make_route_operation(route.method),)
         }
-        """Raw routes, by ``instance.method``."""
+        """Raw routes, by ``instance.method``. Plugins put nothing around them: they are no operations."""
         self.started = False
         """Whether every cube that the service needs has started once."""
         self._stop = anyio.Event()

@@ -117,7 +117,6 @@ def test_secrets_are_references_and_never_shown(tmp_path: Path) -> None:
     [
         "[cubes.k]\nuse = 'keeper'\nengine = 'process'",
         "[cubes.k]\nuse = 'keeper'\nreplicas.max = 2",
-        "[http]\n\nworkers = 2",
     ],
 )
 def test_what_this_version_cannot_do(tmp_path: Path, text: str) -> None:

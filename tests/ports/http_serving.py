@@ -121,6 +121,20 @@ class Saju(Cube):
     async def private(self) -> str | None:
         return current_call().caller.principal
 
+    @operation
+    async def wrong_page(self) -> Page[int]:
+        return [1]  # type: ignore[return-value]
+
+    @operation
+    async def wrong_document(self) -> bytes:
+        return "text"  # type: ignore[return-value]
+
+    @operation
+    async def wrong_items(self, good: int) -> AsyncIterator[int]:
+        for number in range(good):
+            yield number
+        yield "not a number"  # type: ignore[misc]
+
     @operation(http="GET results/{result_id}")
     async def result(self, result_id: int, tags: list[int] = [], on: bool = False) -> dict[str, object]:  # noqa: B006
         return {"id": result_id, "tags": tags, "on": on}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import AsyncIterator
 from typing import Any
@@ -189,7 +188,16 @@ async def test_standard_failures(served: Served, how: str, status: int, code: st
     assert response.headers.get("retry-after") == retry_after
 
 
-@pytest.mark.parametrize(("operation", "body"), [("fail", {"how": "bug"}), ("wrongType", None)])
+@pytest.mark.parametrize(
+    ("operation", "body"),
+    [
+        ("fail", {"how": "bug"}),
+        ("wrongType", None),
+        ("wrongPage", None),
+        ("wrongDocument", None),
+        ("wrongItems", {"good": 0}),
+    ],
+)
 async def test_a_mistake_of_the_service_is_logged_and_not_told(
     served: Served, caplog: pytest.LogCaptureFixture, operation: str, body: object
 ) -> None:
@@ -197,6 +205,7 @@ async def test_a_mistake_of_the_service_is_logged_and_not_told(
     (record,) = [record for record in caplog.records if record.levelno >= logging.ERROR]
     assert record.exc_info
     assert document["traceId"] in record.getMessage()
+    assert served.service.endpoints[f"saju.{operation}"].metrics.outcomes == {"INTERNAL": 1}
     assert (await served.call("nothing")).status_code == 200
 
 
@@ -335,10 +344,3 @@ async def test_a_raw_route_that_fails_is_logged_and_500(
 async def test_raw_routes_are_limited_too(served: Served) -> None:
     assert (await served.client.post("/api/v1/saju/hook", content=b"x" * 2000)).text == "2000"
     problem(await served.client.post("/api/v1/saju/hook", content=b"x" * 2001), 413, "VALIDATION")
-
-
-async def test_without_rest_there_are_no_operations() -> None:
-    async with serving(service={"expose": ["sse"]}) as served:
-        problem(await served.call("nothing"), 404, "NOT_FOUND")
-        problem(await served.client.get("/api/v1/saju/raw/hello"), 404, "NOT_FOUND")
-        assert json.loads((await served.client.get("/openapi.json")).content)["paths"] == {}

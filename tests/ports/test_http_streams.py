@@ -123,3 +123,28 @@ async def test_silence_is_filled_with_comments(served: Served, monkeypatch: pyte
 async def test_a_stream_checks_credentials_too(served: Served) -> None:
     response = await served.call("drip", {}, authorization="Bearer nobody")
     assert response.status_code == 401
+
+
+async def test_without_rest_there_are_only_streams_and_only_as_events() -> None:
+    async with serving(service={"expose": ["sse"]}) as served:
+        assert (await served.call("count", {"to": 1})).headers["content-type"].startswith("text/event-stream")
+        assert (await served.call("count", {"to": 1}, accept="application/x-ndjson")).status_code == 406
+        assert (await served.call("nothing")).status_code == 404
+        assert (await served.client.post("/api/v1/saju/hook")).status_code == 404
+        paths = (await served.client.get("/openapi.json")).json()["paths"]
+        assert paths.keys() == {f"/api/v1/saju/{name}" for name in ("count", "drip", "flood", "wrongItems")}
+        content = paths["/api/v1/saju/count"]["post"]["responses"]["200"]["content"]
+        assert content.keys() == {"text/event-stream"}
+
+
+async def test_without_rest_and_sse_there_is_nothing() -> None:
+    async with serving(service={"expose": []}) as served:
+        assert (await served.call("count", {"to": 1})).status_code == 404
+        assert (await served.client.get("/openapi.json")).json()["paths"] == {}
+
+
+async def test_an_item_of_another_type_is_a_mistake_of_the_service(served: Served) -> None:
+    response = await served.call("wrongItems", {"good": 1})
+    assert [event for event, _, _ in events(response.text)] == ["item", "error"]
+    assert events(response.text)[-1][2]["code"] == "INTERNAL"
+    assert served.service.endpoints["saju.wrongItems"].metrics.outcomes == {"INTERNAL": 1}

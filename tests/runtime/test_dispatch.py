@@ -17,6 +17,7 @@ from cubekit import (
     DeadlineExceeded,
     Event,
     Internal,
+    Model,
     NotFound,
     Overloaded,
     PermissionDenied,
@@ -51,6 +52,10 @@ class Numbers(Protocol):
         ...
 
 
+class Frozen(Model):
+    numbers: tuple[int, ...]
+
+
 class Guard(Cube):
     """A security cube, so that scopes may be asked for."""
 
@@ -72,6 +77,14 @@ class Provider(Cube, Numbers, implements="test.numbers@1.1"):
     async def remembered(self, key: str) -> int:
         self.calls += 1
         return self.calls
+
+    @operation(cache=Cache("1h"))
+    async def lists(self) -> list[list[int]]:
+        return [[1]]
+
+    @operation(cache=Cache("1h"))
+    async def frozen(self) -> Frozen:
+        return Frozen(numbers=(1,))
 
     @operation(rate="2/10s")
     async def limited(self) -> None:
@@ -347,3 +360,32 @@ async def test_plugins_stand_around_calls_in_their_order() -> None:
     async with running(plan) as service:
         assert await service.call("p.double", number=1) == 6
     assert order == ["outer", "inner"]
+
+
+async def test_nobody_changes_what_the_next_caller_gets() -> None:
+    async with running(PARTS) as service:
+        for _ in range(3):
+            value = await service.call("p.lists")
+            assert value == [[1]]
+            value[0].append(2)
+        assert service.endpoints["p.lists"].metrics.cache_hits == 2
+
+
+async def test_a_result_that_nobody_can_change_is_not_copied() -> None:
+    async with running(PARTS) as service:
+        assert await service.call("p.frozen") is await service.call("p.frozen")
+
+
+async def test_a_result_that_cannot_be_encoded_is_a_failure_of_the_call() -> None:
+    def refuse(value: object) -> bytes:
+        raise TypeError(f"no form for {value!r}")
+
+    async with running(PARTS) as service:
+        double = service.endpoint("p.double")
+        assert await double.compiled(lambda value: b"%d" % value)(CallContext(), {"number": 1}) == b"2"
+        with pytest.raises(Internal):
+            await double.compiled(refuse)(CallContext(), {"number": 1})
+        assert double.metrics.outcomes == {"OK": 1, "INTERNAL": 1}
+        with pytest.raises(Internal):
+            await anext(service.endpoint("p.count").stream(CallContext(), {"to": 2}, encode=refuse))
+        assert service.instances["p"].in_flight == 0

@@ -16,16 +16,7 @@ from starlette.types import Receive, Scope, Send
 
 from cubekit import __version__
 from cubekit.authoring.failures import (
-    Conflict,
-    DeadlineExceeded,
-    Failure,
     Internal,
-    Invalid,
-    NotFound,
-    PermissionDenied,
-    RateLimited,
-    Unauthenticated,
-    Unavailable,
 )
 from cubekit.composition.operations import ResultKind
 from cubekit.ports.http.authentication import Authentication
@@ -37,7 +28,7 @@ from cubekit.ports.http.manifest import Manifests, http_path
 from cubekit.ports.http.operations import OperationHandler, RawHandler, StreamHandler
 from cubekit.ports.http.peers import Alone, Peers
 from cubekit.ports.http.probes import Probes
-from cubekit.ports.http.problems import MethodNotAllowed, no_such_path
+from cubekit.ports.http.problems import MethodNotAllowed, failure_of, no_such_path
 from cubekit.ports.http.prometheus import Metrics
 from cubekit.ports.http.stream_forms import EVENT_STREAM, NDJSON
 from cubekit.ports.http.table import Table
@@ -46,19 +37,6 @@ from cubekit.runtime.service import Service
 from cubekit.runtime.tickets import asyncio_runs
 
 __all__ = ["ServiceApp", "create_app"]
-
-_BY_STATUS: dict[int, type[Failure]] = {
-    kind.status: kind
-    for kind in (
-        Unauthenticated,
-        PermissionDenied,
-        NotFound,
-        Conflict,
-        RateLimited,
-        Unavailable,
-        DeadlineExceeded,
-    )
-}
 
 
 class ServiceApp(FastAPI):
@@ -216,7 +194,7 @@ async def _answer_http_exception(request: Request, error: Exception) -> Response
             return exchange.refuse(
                 MethodNotAllowed(method=request.method, allowed=allowed), {"allow": allowed}
             ).response()
-    return exchange.refuse(_failure(error), error.headers).response()
+    return exchange.refuse(failure_of(error), error.headers).response()
 
 
 async def _answer_exception(request: Request, error: Exception) -> Response:
@@ -231,11 +209,3 @@ def _allowed_methods(request: Request) -> set[str]:
         if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE:
             allowed |= route.methods or set()
     return allowed
-
-
-def _failure(error: HTTPException) -> Failure:
-    """The failure that comes nearest to an exception of starlette's, with its status and text."""
-    other = Internal if error.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR else Invalid
-    failure = _BY_STATUS.get(error.status_code, other)(error.detail)
-    failure.status = error.status_code  # type: ignore[misc]  # of this one failure only
-    return failure

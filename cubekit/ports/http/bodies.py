@@ -9,17 +9,17 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from pydantic import create_model
-from starlette.requests import ClientDisconnect, Request
-from starlette.types import Message, Receive
+from starlette.requests import ClientDisconnect
+from starlette.types import Receive
 
 from cubekit.authoring.failures import DeadlineExceeded
 from cubekit.composition.edge import EdgeCodec
 from cubekit.composition.operations import Operation
 from cubekit.ports.http.head import Head
-from cubekit.ports.http.problems import BodyTooLarge, BodyTooSlow, UnsupportedMediaType
+from cubekit.ports.http.problems import BodyPastDeadline, BodyTooLarge, BodyTooSlow, UnsupportedMediaType
 from cubekit.ports.http.under_way import UnderWay
 
-__all__ = ["InputReader", "check_length", "limited", "read_body"]
+__all__ = ["InputReader", "check_length", "read_body"]
 
 _NOTHING = EdgeCodec(create_model("Nothing"))
 """Where nothing is expected, whatever comes is an unknown field."""
@@ -94,7 +94,7 @@ async def read_body(head: Head, receive: Receive, limit: int, under_way: UnderWa
     :param deadline: of the call that the body is for, on the clock of `time.monotonic`.
     :raises BodyTooLarge: as soon as that is known; the rest of the body is not read.
     :raises BodyTooSlow: if it does not arrive within `BODY_TIMEOUT`.
-    :raises DeadlineExceeded: if the deadline comes before that.
+    :raises BodyPastDeadline: if the deadline comes before that.
     :raises ClientDisconnect: if the client leaves.
     """
     check_length(head, limit)
@@ -115,27 +115,8 @@ async def read_body(head: Head, receive: Receive, limit: int, under_way: UnderWa
                     return body
     except DeadlineExceeded:
         if limits < patience:
-            raise
+            raise BodyPastDeadline() from None
         raise BodyTooSlow(seconds=BODY_TIMEOUT) from None
-
-
-def limited(request: Request, head: Head, limit: int) -> Request:
-    """Return the request with a body that fails once it is larger than ``limit`` bytes.
-
-    :raises BodyTooLarge: at once, if ``Content-Length`` says so.
-    """
-    check_length(head, limit)
-    received = 0
-
-    async def receive() -> Message:
-        nonlocal received
-        message = await request.receive()
-        received += len(message.get("body", b""))
-        if received > limit:
-            raise BodyTooLarge(limit=limit)
-        return message
-
-    return Request(request.scope, receive)
 
 
 @lru_cache(maxsize=256)

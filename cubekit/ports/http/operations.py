@@ -2,27 +2,37 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from functools import partial
+from http import HTTPStatus
 from typing import Any
 
+import anyio
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
+from starlette.types import Message, Receive, Scope, Send
 
-from cubekit.authoring.context import CallContext
+from cubekit.authoring.context import CallContext, active_call
+from cubekit.authoring.failures import Failure
 from cubekit.composition.plugins import Next
 from cubekit.ports.http.authentication import Authentication
-from cubekit.ports.http.bodies import InputReader, limited, read_body
+from cubekit.ports.http.bodies import InputReader, read_body
 from cubekit.ports.http.calls import CallHandler
 from cubekit.ports.http.exchange import Exchange
 from cubekit.ports.http.head import Head
+from cubekit.ports.http.problems import failure_of
 from cubekit.ports.http.stream_forms import StreamForm, choose_form
 from cubekit.ports.http.streams import open_stream
 from cubekit.ports.http.under_way import UnderWay, until_disconnect
 from cubekit.runtime.dispatch import Endpoint
+from cubekit.runtime.tickets import NO_DEADLINE
 
 __all__ = ["OperationHandler", "RawHandler", "StreamHandler"]
+
+_log = logging.getLogger("cubekit.http")
 
 _CLIENT_CLOSED_REQUEST = 499
 """Of the answer that nobody receives."""
@@ -43,7 +53,7 @@ class _Handler:
         except ClientDisconnect:
             return Response(status_code=_CLIENT_CLOSED_REQUEST)
         except HTTPException:
-            raise  # a raw route's own answer; the application turns it into a problem
+            raise  # a raw route's own error; the application turns it into a problem
         except Exception as error:  # noqa: BLE001 - `expected` logs what it does not know
             return exchange.refuse(exchange.expected(error)).response()
 
@@ -100,16 +110,16 @@ class StreamHandler(_Handler):
         arguments = self._input.read(head, await self._body(head, request, context))
         with self._under_way.limit():
             context = await self._authentication.identified(head, context)
-            items = self._endpoint.stream(context, arguments)
-            write = operation.output.to_json
-            return await open_stream(exchange, request.receive, items, form, write, self._under_way)
+            items = self._endpoint.stream(context, arguments, encode=operation.output.to_json)
+            return await open_stream(exchange, request.receive, items, form, self._under_way)
 
 
 class RawHandler(_Handler):
     """Hands the requests for one raw route to its cube, as a call with every layer.
 
     They carry a call context, but no caller: what their credentials mean is the route's own business. Deadline and
-    queue hold until the route has returned its response; a body that it streams has all the time it wants.
+    queue hold until the route has returned its response; a body that it streams has all the time it wants, and is under
+    way until its end.
     """
 
     def __init__(self, endpoint: Endpoint, *, max_body: int, under_way: UnderWay, sample: float) -> None:
@@ -120,21 +130,70 @@ class RawHandler(_Handler):
     async def _answer(self, exchange: Exchange, request: Request) -> Response:
         head = exchange.head
         context = head.context(port="rest", sample=self._sample)
-        bounded = limited(request, head, self._max_body)
-        with self._under_way.limit():
-            response = await self._endpoint.call(context, {"request": bounded})
-        if isinstance(response, HTTPException):
-            raise response
-        assert isinstance(response, Response)  # noqa: S101 - `_own_answer` has looked
-        return response
+        arguments = {"request": _with_body(request, await self._body(head, request, context))}
+        try:
+            with self._under_way.limit():
+                work = partial(self._endpoint.call, context, arguments)
+                response: Response = await until_disconnect(request.receive, work)
+        except _OwnError as error:
+            return exchange.refuse(failure_of(error.said), error.said.headers).response()
+        return _Held(response, self._endpoint, context)
 
     async def _own_answer(self, context: CallContext, arguments: Mapping[str, Any], call_next: Next) -> Any:
-        """Let the route's HTTP errors pass as answers; anything but a response is a mistake."""
+        """Call the route. Its HTTP errors pass as failures of their kind; anything but a response is a mistake."""
         try:
-            response = await call_next(context, arguments)
+            # The one argument has any name, or none.
+            method = getattr(self._endpoint.instance.living(), self._endpoint.operation.method)
+            response = await method(*arguments.values())
         except HTTPException as error:
-            return error
+            if error.status_code < HTTPStatus.BAD_REQUEST:
+                return Response(status_code=error.status_code, headers=error.headers)
+            raise _OwnError(error) from None
         if not isinstance(response, Response):
             found = type(response).__name__
             raise TypeError(f"raw route {self._endpoint.name} returned {found}, not a starlette Response")
         return response
+
+
+class _OwnError(Failure):
+    """An HTTP error that a raw route has raised, counted under the code that comes nearest."""
+
+    def __init__(self, said: HTTPException) -> None:
+        self.said = said
+        self.code = failure_of(said).code  # type: ignore[misc]  # of this one failure only
+        super().__init__(said.detail)
+
+
+class _Held(Response):
+    """A response that counts as a call under way until it has been sent."""
+
+    def __init__(self, response: Response, endpoint: Endpoint, context: CallContext) -> None:
+        super().__init__(status_code=response.status_code)  # FastAPI looks at it
+        self._response = response
+        self._endpoint = endpoint
+        self._context = context
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        life = self._endpoint.instance.life
+        token = active_call.set((self._context, NO_DEADLINE))
+        try:
+            with life.tickets.stream() if life is not None else nullcontext():
+                await self._response(scope, receive, send)
+        except Exception as error:
+            trace = self._context.trace_id
+            _log.error("%s failed in the middle of its answer [trace %s]", self._endpoint.name, trace, exc_info=error)
+            raise
+        finally:
+            active_call.reset(token)
+
+
+def _with_body(request: Request, body: bytes) -> Request:
+    """Return the request with a body that has been read. It is never disconnected: then its call is cancelled."""
+    messages = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def receive() -> Message:
+        if not messages:
+            await anyio.sleep_forever()
+        return messages.pop()
+
+    return Request(request.scope, receive)

@@ -7,16 +7,31 @@ import math
 from http import HTTPStatus
 from typing import Any
 
-from cubekit.authoring.failures import DeadlineExceeded, Failure, Invalid, NotFound
+from starlette.exceptions import HTTPException
+
+from cubekit.authoring.failures import (
+    Conflict,
+    DeadlineExceeded,
+    Failure,
+    Internal,
+    Invalid,
+    NotFound,
+    PermissionDenied,
+    RateLimited,
+    Unauthenticated,
+    Unavailable,
+)
 from cubekit.composition.edge import InvalidInput, camel
 
 __all__ = [
     "PROBLEM_JSON",
+    "BodyPastDeadline",
     "BodyTooLarge",
     "BodyTooSlow",
     "MethodNotAllowed",
     "NotAcceptable",
     "UnsupportedMediaType",
+    "failure_of",
     "no_such_path",
     "problem",
     "problem_headers",
@@ -26,6 +41,11 @@ __all__ = [
 ]
 
 PROBLEM_JSON = "application/problem+json"
+
+_BY_STATUS: dict[int, type[Failure]] = {
+    kind.status: kind
+    for kind in (Unauthenticated, PermissionDenied, NotFound, Conflict, RateLimited, Unavailable, DeadlineExceeded)
+}
 
 
 class BodyTooLarge(Invalid):
@@ -42,6 +62,10 @@ class BodyTooSlow(DeadlineExceeded):
     status = 408
     message = "The body did not arrive within {seconds} seconds."
     translations = {"ko": "본문이 {seconds}초 안에 도착하지 않았습니다."}
+
+
+class BodyPastDeadline(DeadlineExceeded):
+    """The call's deadline passed while the request's body still arrived."""
 
 
 class UnsupportedMediaType(Invalid):
@@ -71,6 +95,14 @@ class MethodNotAllowed(Invalid):
 def no_such_path(path: str) -> NotFound:
     """The failure of a request for a path that leads nowhere."""
     return NotFound('There is nothing at "{path}"; /docs lists what there is.', path=path)
+
+
+def failure_of(error: HTTPException) -> Failure:
+    """Return the failure that comes nearest to an exception of starlette's, with its status and text."""
+    other = Internal if error.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR else Invalid
+    failure = _BY_STATUS.get(error.status_code, other)(error.detail)
+    failure.status = error.status_code  # type: ignore[misc]  # of this one failure only
+    return failure
 
 
 def problem(failure: Failure, *, locale: str, instance: str, trace_id: str) -> dict[str, Any]:
@@ -113,7 +145,7 @@ def problem_headers(failure: Failure) -> dict[str, str]:
         return {"www-authenticate": "Bearer"}
     if failure.status in {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}:
         return {"retry-after": str(max(1, math.ceil(failure.retry_after or 1)))}
-    if failure.status in {HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.REQUEST_TIMEOUT}:
+    if isinstance(failure, BodyTooLarge | BodyTooSlow | BodyPastDeadline):
         return {"connection": "close"}  # the rest of the body is not read
     return {}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from functools import partial
 from typing import Any
 
@@ -27,7 +27,7 @@ _CLOSING = 5.0
 
 _END: Any = object()
 
-Items = AsyncGenerator[Any, None]
+Items = AsyncGenerator[bytes, None]
 
 
 async def open_stream(
@@ -35,21 +35,20 @@ async def open_stream(
     receive: Receive,
     items: Items,
     form: StreamForm,
-    write: Callable[[Any], bytes],
     under_way: UnderWay,
 ) -> Response:
     """Wait for the first item, so that a failure before it has a status of its own, and return the stream.
 
-    :param write: writes an item as JSON.
+    :param items: each written as JSON.
     :raises Failure: what the operation fails with before the first item.
     """
     try:
         first = await until_disconnect(receive, partial(anext, items, _END))
-        frame = b"" if first is _END else form.item(0, write(first))
+        frame = b"" if first is _END else form.item(0, first)
     except BaseException:
         await close_stream(items)
         raise
-    return StreamResponse(exchange, frame, items, form, write, under_way)
+    return StreamResponse(exchange, frame, items, form, under_way)
 
 
 async def close_stream(items: Items) -> None:
@@ -71,7 +70,6 @@ class StreamResponse(Response):
         first: bytes,
         items: Items,
         form: StreamForm,
-        write: Callable[[Any], bytes],
         under_way: UnderWay,
     ) -> None:
         # A proxy that buffers or caches would hold items back.
@@ -82,7 +80,6 @@ class StreamResponse(Response):
         self._first = first
         self._items = items
         self._form = form
-        self._write = write
         self._under_way = under_way
         self._sent_at = -math.inf
 
@@ -116,7 +113,7 @@ class StreamResponse(Response):
         number = 0
         async for item in self._items:
             number += 1
-            await self._send(send, self._form.item(number, self._write(item)))
+            await self._send(send, self._form.item(number, item))
 
     async def _send(self, send: Send, frame: bytes) -> None:
         await send({"type": "http.response.body", "body": frame, "more_body": True})

@@ -114,13 +114,18 @@ class Endpoint:
         return write_call(replace(self.layers(), tasks=True))
 
     def stream(
-        self, context: CallContext, arguments: Mapping[str, Any], deadline: float = NO_DEADLINE
+        self,
+        context: CallContext,
+        arguments: Mapping[str, Any],
+        deadline: float = NO_DEADLINE,
+        encode: Encode | None = None,
     ) -> AsyncGenerator[Any, None]:
         """Yield the items of a stream. Close the generator (`contextlib.aclosing`) when leaving it early.
 
+        :param encode: makes of each item what is yielded; what it raises is a failure of the call.
         :raises Failure: as `call` does.
         """
-        return stream(self, context, arguments, deadline)
+        return stream(self, context, arguments, deadline, encode)
 
     def wrapped(self, layer: Middleware) -> Endpoint:
         """Return an endpoint of its own with a further middleware outside of the others; both count together."""

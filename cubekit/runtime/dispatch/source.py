@@ -143,7 +143,7 @@ def _cache(layers: Layers, inner: Lines) -> Lines:
         "hit = cache.get(key)",
         "if hit is not None:",
         "    metrics.cache_hits += 1",
-        "    value = hit.value",
+        "    value = hit.take()",
         "else:",
         *_indented([*inner, *keep]),
     ]

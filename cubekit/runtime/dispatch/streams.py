@@ -14,13 +14,17 @@ from cubekit.runtime.instances import Life
 from cubekit.runtime.tickets import StreamTicket
 
 if TYPE_CHECKING:
-    from cubekit.runtime.dispatch.endpoint import Endpoint
+    from cubekit.runtime.dispatch.endpoint import Encode, Endpoint
 
 __all__ = ["stream"]
 
 
 async def stream(
-    endpoint: Endpoint, context: CallContext, arguments: Mapping[str, Any], deadline: float
+    endpoint: Endpoint,
+    context: CallContext,
+    arguments: Mapping[str, Any],
+    deadline: float,
+    encode: Encode | None = None,
 ) -> AsyncGenerator[Any, None]:
     """Yield the items of a stream.
 
@@ -37,7 +41,7 @@ async def stream(
         with life.tickets.stream() as ticket:
             async with aclosing(_items(endpoint, life, ticket, context, arguments, deadline)) as items:
                 async for item in items:
-                    yield item
+                    yield item if encode is None else encode(item)
     except BaseException as error:
         metrics.in_flight -= 1
         failure = endpoint.failed(context, error, monotonic() - began)
