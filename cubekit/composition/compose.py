@@ -69,7 +69,7 @@ def compose_document(
     service, invalid = parse(document)
     found = [*problems, *invalid]
     if service is None:
-        raise CubekitError(_in_order(found))
+        raise CubekitError(_in_order(document.hiding_secrets(found)))
     return _Composer(document, service, catalogue, environ, found, {} if imported is None else imported).plan()
 
 
@@ -109,7 +109,8 @@ class _Composer:
         groups = {"default": GroupSection(), **self.service.supervise}
         cubes = {name: _planned(candidates[name], groups) for name in order}
         if any(problem.severity == "error" for problem in self.problems):
-            raise CubekitError(_in_order(self.problems))
+            # Why cubes were left out may be the reason for the rest.
+            raise CubekitError(_in_order(self.document.hiding_secrets([*self.problems, *self.warnings])))
         return Plan(
             name=self.service.service.name,
             source=str(self.document.path),
@@ -120,7 +121,7 @@ class _Composer:
             groups=groups,
             ready=self._ready(candidates),
             left_out=tuple(self.left_out.values()),
-            warnings=tuple(self.warnings),
+            warnings=tuple(self.document.hiding_secrets(self.warnings)),
             plugins=plugins,
         )
 
@@ -135,10 +136,13 @@ class _Composer:
         candidates = {}
         for name, section in self.service.cubes.items():
             descriptor = self._descriptor(name, section, plugins)
+            engine = list(check_engine(name, section, self.document))
             if descriptor is None:
+                if engine:
+                    self._leave_out_or_fail(name, section, None, engine)
                 continue
-            problems = list(check_engine(name, section, self.document))
-            config = make_config(descriptor.config_type, name, self.document, problems, self.environ)
+            config, wrong = make_config(descriptor.config_type, name, self.document, self.environ)
+            problems = [*engine, *wrong]
             if problems:
                 self._leave_out_or_fail(name, section, descriptor.colour, problems)
             if config is not None and not (problems and section.optional):
@@ -183,13 +187,17 @@ class _Composer:
             return None
         if info not in self.imported:
             try:
-                self.imported[info] = descriptor = describe(info)
-                plugins.descriptor_loaded(descriptor)
+                self.imported[info] = describe(info)
             except CubekitError as error:
                 self.imported[info] = error
         result = self.imported[info]
         if isinstance(result, Descriptor):
-            return result
+            try:
+                plugins.descriptor_loaded(result)
+            except CubekitError as error:
+                result = error  # the cube itself is sound, and remembered so
+            else:
+                return result
         located = [problem if problem.place else replace(problem, place=place) for problem in result.diagnostics]
         self._leave_out_or_fail(name, section, info.colour, located)
         return None
@@ -213,8 +221,10 @@ class _Composer:
     def _leave_out_or_fail(
         self, name: str, section: CubeSection, colour: Colour | None, problems: list[Diagnostic]
     ) -> None:
+        problems = self.document.hiding_secrets(problems)
         if section.optional:
-            self.left_out[name] = LeftOut(name, section.use, colour, tuple(problems))
+            before = self.left_out.get(name, LeftOut(name, section.use, colour, ()))
+            self.left_out[name] = replace(before, diagnostics=(*before.diagnostics, *problems))
             self.warnings += [replace(problem, severity="warning") for problem in problems]
         else:
             self.problems += problems
@@ -278,8 +288,4 @@ def _planned(candidate: Candidate, groups: Mapping[str, GroupSection]) -> Planne
 
 
 def _in_order(problems: Iterable[Diagnostic]) -> list[Diagnostic]:
-    found = list(problems)
-    # A line that holds a secret is shown by nobody, whatever else is wrong with it.
-    secret = {problem.place for problem in found if problem.code == "CK108"}
-    hidden = [replace(problem, show_line=False) if problem.place in secret else problem for problem in found]
-    return sorted(hidden, key=lambda problem: (problem.place is None, (problem.place and problem.place.line) or 0))
+    return sorted(problems, key=lambda problem: (problem.place is None, (problem.place and problem.place.line) or 0))

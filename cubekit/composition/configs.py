@@ -1,102 +1,115 @@
-"""A cube's configuration: secret references are resolved, then its own model validates the rest."""
+"""A cube's configuration: references are resolved, then its own model validates the rest."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping
-from types import EllipsisType, UnionType
-from typing import Annotated, Any, Union, get_args, get_origin
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
 
-from pydantic import BaseModel, SecretBytes, SecretStr, ValidationError
+from pydantic import BaseModel, ValidationError
 
-from cubekit.composition.documents import Document, validation_diagnostics
-from cubekit.ground.diagnostics import Diagnostic
+from cubekit.composition.config_types import (
+    Kinds,
+    holds_secret,
+    is_secret,
+    kinds_of,
+    kinds_within,
+    takes_list,
+    takes_table,
+)
+from cubekit.composition.documents import Document, Keys, validation_diagnostics
+from cubekit.ground.diagnostics import Diagnostic, Place
 
 __all__ = ["make_config"]
 
-Keys = tuple[str | int, ...]
-
-_ENVIRONMENT = "environment "
-"""What the places of overrides by environment variables begin with."""
-
 
 def make_config(
-    model: type[BaseModel],
-    instance: str,
-    document: Document,
-    problems: list[Diagnostic],
-    environ: Mapping[str, str] | None = None,
-) -> BaseModel | None:
-    """Return the validated configuration of an instance, or None after adding what is wrong to ``problems``.
+    model: type[BaseModel], instance: str, document: Document, environ: Mapping[str, str] | None = None
+) -> tuple[BaseModel | None, list[Diagnostic]]:
+    """Return the validated configuration of an instance, or None and what is wrong with it.
 
-    A field of type `pydantic.SecretStr` takes a reference, ``{env = "NAME"}`` or ``{file = "path"}``; its value is read
-    here and never appears in a diagnostic.
+    A value of type `pydantic.SecretStr`, wherever it stands in the model, takes a reference, ``{env = "NAME"}`` or
+    ``{file = "path"}``; its value is read here and never appears in a diagnostic.
     """
+    keys = ("cubes", instance, "config")
     raw = document.data["cubes"][instance].get("config", {})
-    before = len(problems)
-    resolver = _References(document, problems, os.environ if environ is None else environ)
-    data = resolver.resolve(model, raw, ("cubes", instance, "config"))
+    if not isinstance(raw, dict):
+        return None, []  # the model of the service file has reported it
     try:
+        references = _References(model, document, os.environ if environ is None else environ)
+        data = references.resolve(kinds_of(model), raw, keys)
         # A mistyped key must not pass unnoticed, unless the author says that any key may stand there.
         config = model.model_validate(data, extra=None if model.model_config.get("extra") else "forbid")
     except ValidationError as error:
-        # A value may have come from a reference, and what is referred to is a secret whatever its type.
-        problems += validation_diagnostics(error, document, ("cubes", instance, "config"), model, show_values=False)
-        return None
-    return config if len(problems) == before else None
+        reported = {failed[len(keys) :] for failed in references.failed}
+        wrong = validation_diagnostics(error, document, keys, model, show_values=False, known=reported)
+        return None, [*references.problems, *map(references.without_secrets, wrong)]
+    except Exception as error:  # noqa: BLE001 - the model's validators are code of the cube
+        # What the exception says is left out: a validator may quote the value.
+        message = (
+            f'the configuration of cube "{instance}" cannot be validated: {model.__qualname__} raised an exception'
+        )
+        place = document.place(*keys)
+        return None, [Diagnostic("CK303", message, place, found=type(error).__name__, show_line=False)]
+    return (None if references.problems else config), references.problems
 
 
 class _References:
     """Replaces references by what they point to, wherever the model has a secret or a plain value."""
 
-    def __init__(self, document: Document, problems: list[Diagnostic], environ: Mapping[str, str]) -> None:
+    def __init__(self, model: type[BaseModel], document: Document, environ: Mapping[str, str]) -> None:
+        self.problems: list[Diagnostic] = []
+        self.failed: set[Keys] = set()
+        """Where a secret is missing or written down: that has been reported, whatever the model says."""
         self._document = document
-        self._problems = problems
         self._environ = environ
+        self._has_secrets = holds_secret(kinds_of(model))
+        self._hidden: set[Place] = set()
+        """Where a secret may have been written in the wrong form or under a wrong name."""
+        self._secrets: set[str] = set()
 
-    def resolve(self, model: type[BaseModel], raw: Mapping[str, Any], keys: Keys) -> dict[str, Any]:
-        """Return a table of a model with its references replaced."""
-        by_key = {field.alias or name: field for name, field in model.model_fields.items()}
-        resolved = {}
-        for key, value in raw.items():
-            field = by_key.get(key) or model.model_fields.get(key)
-            resolved[key] = self._resolve(field.annotation if field else None, value, (*keys, key))
-        return resolved
-
-    def _resolve(self, annotation: Any, value: Any, keys: Keys) -> Any:
-        if _is_secret(annotation):
-            return self._secret(value, keys)
-        nested = _nested_model(annotation)
-        if nested and isinstance(value, dict):
-            return self.resolve(nested, value, keys)
-        if isinstance(value, list) and (items := _items(annotation, len(value))):
-            return [
-                self._resolve(item, one, (*keys, i)) for i, (item, one) in enumerate(zip(items, value, strict=True))
-            ]
-        if isinstance(value, dict) and (inner := _values(annotation)):
-            return {key: self._resolve(inner, one, (*keys, key)) for key, one in value.items()}
-        if _is_reference(value) and not _takes_table(annotation):
+    def resolve(self, kinds: Kinds, value: Any, keys: Keys) -> Any:
+        """Return a value with everything resolved that is referred to in it."""
+        secret = any(map(is_secret, kinds))
+        table = not kinds or any(map(takes_table, kinds))
+        if _is_reference(value) and (secret or not table):
             return self._read(value, keys)
+        if isinstance(value, dict) and table:
+            return {key: self.resolve(kinds_within(kinds, key), item, (*keys, key)) for key, item in value.items()}
+        if isinstance(value, list) and any(map(takes_list, kinds)):
+            return [self.resolve(kinds_within(kinds, at), item, (*keys, at)) for at, item in enumerate(value)]
+        if secret:
+            return self._literal(value, keys)
+        if holds_secret(kinds) or (self._has_secrets and not kinds):
+            self._hidden.add(self._document.place(*keys))
         return value
 
-    def _secret(self, value: Any, keys: Keys) -> Any:
+    def without_secrets(self, problem: Diagnostic) -> Diagnostic:
+        """Take out of a diagnostic what might be, or quote, a secret."""
+        said = problem.needed or ""
+        quoted = any(secret in said or repr(secret)[1:-1] in said for secret in self._secrets)
+        shown = problem.show_line and problem.place not in self._hidden
+        return replace(problem, needed=None if quoted else problem.needed, show_line=shown)
+
+    def _literal(self, value: Any, keys: Keys) -> Any:
+        """A secret that is no reference: only the environment may say it."""
         place = self._document.place(*keys)
-        if _is_reference(value):
-            return self._read(value, keys)
-        if place.source.startswith(_ENVIRONMENT):
-            # An override from the environment is a reference already. As a whole it is the text as it stands there,
-            # which need not be TOML; within a list or a table it is what TOML says.
-            variable = place.source.removeprefix(_ENVIRONMENT)
-            whole = len(variable.split("__")) - 1 == len(keys)
-            return self._environ[variable] if whole else str(value)
-        name = _dotted(keys)
-        self._problems.append(
+        from_environment = place.source.startswith("environment ")
+        if from_environment and isinstance(text := self._document.texts.get(keys, value), str):
+            return self._known(text)
+        self.failed.add(keys)
+        if from_environment:
+            message = f'"{_dotted(keys)}" is a secret, and a secret is a text'
+            self.problems.append(Diagnostic("CK104", message, place, needed='a text in quotes: "…"'))
+            return ""
+        self.problems.append(
             Diagnostic(
                 "CK108",
-                f'"{name}" is a secret and must not be written down',
+                f'"{_dotted(keys)}" is a secret and must not be written down',
                 place,
                 needed='a reference: { env = "NAME" } or { file = "path" }',
-                fix=f'{_dotted(keys[2:])} = {{ env = "{_dotted(keys[3:]).upper().replace(".", "_")}" }}',
+                fix=_reference_instead(keys),
                 show_line=False,
             )
         )
@@ -107,17 +120,23 @@ class _References:
         if kind == "env":
             value = self._environ.get(name)
             if value is not None:
-                return value
+                return self._known(value)
             missing, fix = f"environment variable {name} is not set", f"export {name}=…"
         else:
             path = self._document.path.parent / name
             try:
-                return path.read_text(encoding="utf-8").rstrip("\n")
+                return self._known(path.read_text(encoding="utf-8").rstrip("\n"))
             except (OSError, UnicodeDecodeError) as error:
-                missing, fix = f"file {path} cannot be read: {error}", f"create {path}"
+                missing, fix = f"file {path} cannot be read: {_reason(error)}", f"create {path}"
+        self.failed.add(keys)
         message = f'"{_dotted(keys)}" refers to a value that is missing: {missing}'
-        self._problems.append(Diagnostic("CK107", message, self._document.place(*keys), fix=fix))
+        self.problems.append(Diagnostic("CK107", message, self._document.place(*keys), fix=fix))
         return ""
+
+    def _known(self, secret: str) -> str:
+        if secret:
+            self._secrets.add(secret)
+        return secret
 
 
 def _is_reference(value: Any) -> bool:
@@ -129,56 +148,16 @@ def _is_reference(value: Any) -> bool:
     )
 
 
-def _alternatives(annotation: Any) -> tuple[Any, ...]:
-    if get_origin(annotation) is Annotated:
-        return _alternatives(get_args(annotation)[0])
-    if get_origin(annotation) in {Union, UnionType}:
-        return tuple(alternative for part in get_args(annotation) for alternative in _alternatives(part))
-    return (annotation,)
+def _reference_instead(keys: Keys) -> str:
+    *_, name = (key for key in keys if isinstance(key, str))
+    reference = f'{{ env = "{name.upper()}" }}'
+    return f"{_dotted(keys[2:])} = {reference}" if keys[-1] == name else f"write {reference} in its place"
 
 
-def _is_secret(annotation: Any) -> bool:
-    return any(alternative in {SecretStr, SecretBytes} for alternative in _alternatives(annotation))
-
-
-def _nested_model(annotation: Any) -> type[BaseModel] | None:
-    for alternative in _alternatives(annotation):
-        if isinstance(alternative, type) and issubclass(alternative, BaseModel):
-            return alternative
-    return None
-
-
-def _items(annotation: Any, count: int) -> tuple[Any, ...]:
-    """The annotations of the items of a list; none if they do not matter."""
-    for alternative in _alternatives(annotation):
-        origin, arguments = get_origin(alternative), get_args(alternative)
-        if origin is tuple and arguments and not isinstance(arguments[-1], EllipsisType):
-            return arguments if len(arguments) == count else ()
-        if (
-            arguments
-            and isinstance(origin, type)
-            and issubclass(origin, Collection)
-            and not issubclass(origin, Mapping)
-        ):
-            return (arguments[0],) * count
-    return ()
-
-
-def _values(annotation: Any) -> Any:
-    """The annotation of the values of a table; None if it does not matter."""
-    for alternative in _alternatives(annotation):
-        origin, arguments = get_origin(alternative), get_args(alternative)
-        if isinstance(origin, type) and issubclass(origin, Mapping) and len(arguments) == 2:
-            return arguments[1]
-    return None
+def _reason(error: OSError | UnicodeDecodeError) -> str:
+    # A UnicodeDecodeError quotes a part of what it could not read.
+    return (error.strerror or type(error).__name__) if isinstance(error, OSError) else "it is not UTF-8"
 
 
 def _dotted(keys: Keys) -> str:
-    return ".".join(map(str, keys))
-
-
-def _takes_table(annotation: Any) -> bool:
-    return any(
-        alternative in {Any, dict, None} or get_origin(alternative) in {dict, Mapping}
-        for alternative in _alternatives(annotation)
-    )
+    return ".".join(str(key) for key in keys)

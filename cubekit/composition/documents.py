@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,9 @@ from pydantic_core import ErrorDetails
 from cubekit.composition.service_file import ServiceFile
 from cubekit.ground.diagnostics import CubekitError, Diagnostic, Place
 from cubekit.ground.settings import Override, apply_overrides, environment_overrides, parse_override
-from cubekit.ground.toml_lines import TomlFile, read_toml
+from cubekit.ground.toml_lines import Keys, TomlFile, read_toml
 
-__all__ = ["Document", "read_document", "validation_diagnostics"]
-
-Keys = tuple[str | int, ...]
+__all__ = ["Document", "Keys", "parse", "read_document", "validation_diagnostics"]
 
 _MOST_PROBLEMS = 200
 
@@ -29,8 +27,10 @@ class Document:
     """A merged service file: its data, and the place of every key."""
 
     path: Path
-    data: dict[str, Any]
+    data: dict[str, Any] = field(repr=False)
     places: Mapping[Keys, Place]
+    texts: Mapping[Keys, str] = field(default_factory=dict, repr=False)
+    """What the environment said, word for word; the data hold what it means in TOML."""
 
     def place(self, *keys: str | int) -> Place:
         """Where a key was said, or the nearest table around it."""
@@ -38,6 +38,23 @@ class Document:
             if (place := self.places.get(keys[:length])) is not None:
                 return place
         return Place(str(self.path))
+
+    def hiding_secrets(self, problems: Iterable[Diagnostic]) -> list[Diagnostic]:
+        """Let no diagnostic show a line that holds a secret, whatever it is about."""
+        found = list(problems)
+        secret = {problem.place for problem in found if not problem.show_line} | self._crowded_lines()
+        return [replace(problem, show_line=False) if problem.place in secret else problem for problem in found]
+
+    def _crowded_lines(self) -> set[Place]:
+        """Lines on which a configuration stands beside something else: what is wrong with that must not show it."""
+        configured = {keys for keys in self.places if _in_config(keys)}
+        around = {keys[:length] for keys in configured for length in (1, 2)}
+        beside = {self.places[keys] for keys in self.places.keys() - configured - around}
+        return {self.places[keys] for keys in configured} & beside
+
+
+def _in_config(keys: Keys) -> bool:
+    return keys[:1] == ("cubes",) and keys[2:3] == ("config",)
 
 
 def service_path(path: Path) -> Path:
@@ -71,7 +88,8 @@ def read_document(
             places.update(apply_overrides(data, [override]))
         except CubekitError as error:
             problems += error.diagnostics
-    return Document(path, data, places), problems
+    texts: dict[Keys, str] = {override.keys: override.text for override in overrides if override.text is not None}
+    return Document(path, data, places, texts), problems
 
 
 def parse(document: Document) -> tuple[ServiceFile | None, list[Diagnostic]]:
@@ -134,13 +152,21 @@ def _diagnostic(
         )
     if item["type"] == "missing":
         return Diagnostic("CK104", f'"{dotted}" is missing', place, fix=f"add {item['loc'][-1]} = …")
+    in_config = _in_config(item["loc"])
     return Diagnostic(
         "CK104",
         f'"{dotted}" has a wrong value',
         place,
         needed=item["msg"].removeprefix("Value error, ").removeprefix("Input should be "),
-        found=f"{item['input']!r} ({type(item['input']).__name__})" if show_values else None,
+        found=_described(item["input"]) if show_values and not in_config else None,
+        show_line=not in_config,
     )
+
+
+def _described(value: object) -> str:
+    kind = type(value).__name__
+    # A configuration with secrets may be anywhere within a table.
+    return f"a {kind}" if isinstance(value, dict | list) else f"{value!r} ({kind})"
 
 
 def _stands_in(document: Document, prefix: Keys, part: str | int, loc: Keys) -> bool:

@@ -5,15 +5,13 @@ Hooks are synchronous and are asked once, when a service is composed; nothing of
 
 from __future__ import annotations
 
-import traceback
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pluggy
 
 from cubekit.authoring.context import CallContext
-from cubekit.discovery.cubes import ExtensionInfo
+from cubekit.discovery.cubes import ExtensionInfo, described
 from cubekit.ground.diagnostics import CubekitError, Diagnostic, Place
 
 if TYPE_CHECKING:
@@ -53,52 +51,53 @@ class Plugins:
     """The plugins of one service."""
 
     def __init__(self) -> None:
-        self._manager = pluggy.PluginManager("cubekit")
-        self._manager.add_hookspecs(HookSpecs)
+        # Each has a manager of its own, so that it is known whose hook fails.
+        self._managers: dict[str, tuple[pluggy.PluginManager, Place | None]] = {}
 
-    def register(self, name: str, plugin: object) -> None:
+    def register(self, name: str, plugin: object, place: Place | None = None) -> None:
         """Add a plugin: a module or an object with marked functions.
 
+        :param place: where the service names it.
         :raises CubekitError: CK305, if it marks a function that is no hook or takes other arguments.
         """
+        if name in self._managers:
+            message = f'plugin "{name}" is named twice'
+            raise CubekitError(Diagnostic("CK305", message, place, fix=f'remove one "{name}"'))
+        manager = pluggy.PluginManager("cubekit")
+        manager.add_hookspecs(HookSpecs)
         try:
-            self._manager.register(plugin, name)
-            self._manager.check_pending()
+            manager.register(plugin, name)
+            manager.check_pending()
         except (pluggy.PluginValidationError, ValueError) as error:
-            raise CubekitError(Diagnostic("CK305", f'plugin "{name}" cannot be used: {error}')) from error
+            raise CubekitError(Diagnostic("CK305", f'plugin "{name}" cannot be used: {error}', place)) from error
+        self._managers[name] = manager, place
 
     def descriptor_loaded(self, descriptor: Descriptor) -> None:
         """Show a descriptor to all plugins.
 
-        :raises CubekitError: as a plugin says, and CK305 if one fails otherwise.
+        :raises CubekitError: if one of them refuses it, or fails (CK305).
         """
-        with _failures_located("cubekit_descriptor_loaded"):
-            self._manager.hook.cubekit_descriptor_loaded(descriptor=descriptor)
+        self._ask("cubekit_descriptor_loaded", descriptor=descriptor)
 
     def middleware(self, instance: str, operation: Operation) -> tuple[Middleware, ...]:
         """Return the middlewares of an operation, outermost first.
 
-        :raises CubekitError: as a plugin says, and CK305 if one fails otherwise.
+        :raises CubekitError: if a plugin refuses the operation, or fails (CK305).
         """
-        with _failures_located("cubekit_middleware"):
-            found: list[Middleware] = self._manager.hook.cubekit_middleware(instance=instance, operation=operation)
-        return tuple(reversed(found))  # pluggy asks the plugin registered last first
+        return tuple(self._ask("cubekit_middleware", instance=instance, operation=operation))
 
-
-@contextmanager
-def _failures_located(hook: str) -> Iterator[None]:
-    """Say of an exception out of a plugin which hook it was, and where."""
-    try:
-        yield
-    except CubekitError:
-        raise
-    except Exception as error:
-        frame = traceback.extract_tb(error.__traceback__)[-1]
-        message = f"a plugin's {hook}() failed: {type(error).__name__}: {error}"
-        found = f"{frame.filename}:{frame.lineno} in {frame.name}"
-        raise CubekitError(
-            Diagnostic("CK305", message, found=found, fix="mend the plugin, or leave it out of [service] plugins")
-        ) from error
+    def _ask(self, hook: str, **arguments: object) -> list[Any]:
+        """The answers of all plugins, in the order in which they were named."""
+        answers = []
+        for name, (manager, place) in self._managers.items():
+            try:
+                answers += getattr(manager.hook, hook)(**arguments)
+            except CubekitError:
+                raise
+            except (Exception, SystemExit) as error:
+                message, fix = f'plugin "{name}" failed in its hook {hook}', f'mend it, or remove "{name}" from plugins'
+                raise CubekitError(Diagnostic("CK305", message, place, found=described(error), fix=fix)) from error
+        return answers
 
 
 def load_plugins(
@@ -116,7 +115,7 @@ def load_plugins(
             )
             continue
         try:
-            plugins.register(name, info.load())
+            plugins.register(name, info.load(), place)
         except CubekitError as error:
-            problems.extend(error.diagnostics)
+            problems.extend(problem.at(place) for problem in error.diagnostics)
     return plugins

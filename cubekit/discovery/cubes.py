@@ -11,7 +11,7 @@ from importlib import import_module
 from cubekit.ground.colours import Colour
 from cubekit.ground.diagnostics import CubekitError, Diagnostic
 
-__all__ = ["Catalogue", "CubeInfo", "ExtensionInfo", "conflict_diagnostic", "normalised"]
+__all__ = ["Catalogue", "CubeInfo", "ExtensionInfo", "conflict_diagnostic", "described", "normalised"]
 
 
 def normalised(name: str) -> str:
@@ -63,7 +63,7 @@ class CubeInfo:
         return Diagnostic(
             "CK301",
             f'cube "{self.name}" ({self.distribution} {self.version}) cannot be imported from {self.target}',
-            found=_described(error),
+            found=described(error),
             fix=_fix(error, self.distribution, self.version, self.target),
         )
 
@@ -88,7 +88,7 @@ class ExtensionInfo:
         return Diagnostic(
             "CK305",
             f'plugin "{self.name}" ({self.distribution} {self.version}) cannot be imported from {self.target}',
-            found=_described(error),
+            found=described(error),
             fix=_fix(error, self.distribution, self.version, self.target),
         )
 
@@ -158,7 +158,8 @@ def _load(target: str, broken: Callable[[BaseException], Diagnostic]) -> object:
     return found
 
 
-def _described(error: BaseException) -> str:
+def described(error: BaseException) -> str:
+    """Return the type and message of an exception out of a plugin."""
     try:
         message = str(error)
     except Exception as second:  # noqa: BLE001 - the exception is the plugin's own, and so is its broken __str__

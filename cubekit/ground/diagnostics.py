@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -54,6 +54,10 @@ class Diagnostic:
 
     def __str__(self) -> str:
         return self.render()
+
+    def at(self, place: Place | None) -> Diagnostic:
+        """The diagnostic with a place, if it has none of its own."""
+        return self if self.place else replace(self, place=place)
 
     def render(self) -> str:
         """The diagnostic as a person reads it, over several lines."""

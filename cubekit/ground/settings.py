@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from cubekit.ground.diagnostics import CubekitError, Diagnostic, Place
@@ -24,8 +24,10 @@ class Override:
     """
 
     keys: tuple[str, ...]
-    value: Any
+    value: Any = field(repr=False)
     place: Place
+    text: str | None = field(default=None, repr=False)
+    """The value word for word, where the environment gave it: a secret such as ``1e5`` is no number."""
 
 
 def parse_override(text: str) -> Override:
@@ -66,7 +68,7 @@ def environment_overrides(environ: Mapping[str, str], document: Mapping[str, Any
             fix = f"unset {variable}, or set the value with --set"
             problems.append(Diagnostic("CK106", str(error), place, needed="CUBEKIT__TABLE__KEY=VALUE", fix=fix))
         else:
-            overrides.append(Override(keys, _toml_value(environ[variable]), place))
+            overrides.append(Override(keys, _toml_value(environ[variable]), place, environ[variable]))
     if problems:
         raise CubekitError(problems)
     return tuple(overrides)

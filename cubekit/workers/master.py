@@ -20,7 +20,7 @@ from typing import Any
 from cubekit.ground.diagnostics import CubekitError, Diagnostic
 from cubekit.workers.control import Client, Control
 from cubekit.workers.memory import settle
-from cubekit.workers.messages import Lines, encode
+from cubekit.workers.processes import Process
 from cubekit.workers.questions import Questions
 
 __all__ = ["Master", "Run"]
@@ -33,31 +33,6 @@ _WITHIN = 30.0
 """Workers that may die within so many seconds; one more, and the service stops."""
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD)
-
-
-class _Worker:
-    """One process."""
-
-    def __init__(self, index: int, pid: int, channel: socket.socket) -> None:
-        self.index = index
-        self.pid = pid
-        self.channel = channel
-        self.lines = Lines()
-        self.unsent = b""
-        self.since = time.time()
-        self.ready = False
-        self.leaving = False
-        """Whether it was told to stop."""
-
-    def status(self) -> dict[str, Any]:
-        return {"worker": self.index, "pid": self.pid, "ready": self.ready, "since": self.since}
-
-    def say(self, message: dict[str, Any]) -> None:
-        self.unsent += encode(message)
-
-    def stop(self) -> None:
-        self.leaving = True
-        os.kill(self.pid, signal.SIGTERM)
 
 
 class Master:
@@ -89,9 +64,9 @@ class Master:
         self._ready = ready
         self._note = note
         self._selector = selectors.DefaultSelector()
-        self._workers: dict[int, _Worker] = {}
+        self._workers: dict[int, Process] = {}
         """By process id."""
-        self._current: dict[int, _Worker] = {}
+        self._current: dict[int, Process] = {}
         """By index: those that serve."""
         self._to_replace: deque[int] = deque()
         self._deaths: deque[float] = deque()
@@ -137,14 +112,14 @@ class Master:
 
     # Workers
 
-    def _fork(self, index: int) -> _Worker:
+    def _fork(self, index: int) -> Process:
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
         pid = os.fork()
         if pid == 0:
             os._exit(self._be_worker(index, ours, theirs))
         theirs.close()
-        worker = self._workers[pid] = _Worker(index, pid, ours)
+        worker = self._workers[pid] = Process(index, pid, ours)
         self._selector.register(ours, selectors.EVENT_READ, worker)
         return worker
 
@@ -252,7 +227,7 @@ class Master:
             if (worker := self._workers.pop(pid, None)) is not None:
                 self._buried(worker, os.waitstatus_to_exitcode(status))
 
-    def _buried(self, worker: _Worker, status: int) -> None:
+    def _buried(self, worker: Process, status: int) -> None:
         self._selector.unregister(worker.channel)
         worker.channel.close()
         for asker, message in self._questions.gone(worker.pid):
@@ -271,7 +246,7 @@ class Master:
         else:
             self._revive(worker, status)
 
-    def _revive(self, worker: _Worker, status: int) -> None:
+    def _revive(self, worker: Process, status: int) -> None:
         now = time.monotonic()
         self._deaths.append(now)
         while now - self._deaths[0] > _WITHIN:
@@ -292,7 +267,7 @@ class Master:
 
     # Messages
 
-    def _receive(self, worker: _Worker) -> None:
+    def _receive(self, worker: Process) -> None:
         try:
             data = worker.channel.recv(1 << 20)
         except (BlockingIOError, ConnectionError):
@@ -318,7 +293,7 @@ class Master:
                         if other is not worker and other.ready:
                             other.say(message)
 
-    def _is_ready(self, worker: _Worker) -> None:
+    def _is_ready(self, worker: Process) -> None:
         worker.ready = True
         before = self._current[worker.index]
         if before is not worker:
@@ -353,5 +328,5 @@ def _ended(status: int) -> str:
     return f"ended with status {status}"
 
 
-def _stopped_badly(worker: _Worker, status: int) -> Diagnostic:
+def _stopped_badly(worker: Process, status: int) -> Diagnostic:
     return Diagnostic("CK407", f"worker {worker.index} did not stop properly", found=_ended(status))

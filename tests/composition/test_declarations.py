@@ -15,7 +15,7 @@ from cubekit.authoring.cubes import NoConfig
 from cubekit.discovery import Catalogue, CubeInfo
 from cubekit.ground.colours import Colour
 
-from .cubes import (
+from .composing import (
     Shelf,
     Store,
     installed,

@@ -11,10 +11,9 @@ from pydantic import BaseModel, SecretStr
 from cubekit import Cube, CubekitError
 from cubekit.composition.compose import compose
 from cubekit.discovery import Catalogue, CubeInfo
-from cubekit.discovery.cubes import ExtensionInfo
 from cubekit.ground.colours import Colour
 
-from .cubes import EVERYTHING, Keeper, Settings, composed, installed, only, problems
+from .composing import EVERYTHING, Keeper, Settings, composed, installed, only, problems
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
@@ -327,16 +326,3 @@ def test_a_cube_for_another_cubekit(tmp_path: Path) -> None:
     catalogue = Catalogue(cubes=(replace(info, requires_cubekit=">=99"),))
     found = only(problems(tmp_path, "[cubes.k]\nuse = 'keeper'", catalogue=catalogue), "CK202", 4)
     assert found.needed == "cubekit-core >=99"
-
-
-def test_a_plugin_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "bad_plugin.py").write_text(
-        "from cubekit import hookimpl\n@hookimpl\ndef cubekit_descriptor_loaded(descriptor):\n    1 / 0\n"
-    )
-    monkeypatch.syspath_prepend(tmp_path)
-    catalogue = replace(EVERYTHING, hooks=(ExtensionInfo("bad", "bad_plugin", "dist-bad", "1"),))
-    text = '[service]\nname = "test"\nplugins = ["bad"]\n[cubes.k]\nuse = "keeper"'
-    (found,) = problems(tmp_path, text, catalogue=catalogue)
-    assert (found.code, "ZeroDivisionError" in found.message) == ("CK305", True)
-    assert found.found is not None
-    assert "bad_plugin.py:4" in found.found

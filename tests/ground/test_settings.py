@@ -104,9 +104,10 @@ def test_environment_names_match_the_keys_of_the_document() -> None:
             ("cubes", "saju-one", "config", "birthPlace"),
             "Busan",
             Place("environment CUBEKIT__CUBES__SAJU_ONE__CONFIG__BIRTHPLACE"),
+            "Busan",
         ),
-        Override(("http", "max_body"), 1024, Place("environment CUBEKIT__HTTP__MAX_BODY")),
-        Override(("service", "name"), "other", Place("environment CUBEKIT__service__name")),
+        Override(("http", "max_body"), 1024, Place("environment CUBEKIT__HTTP__MAX_BODY"), "1024"),
+        Override(("service", "name"), "other", Place("environment CUBEKIT__service__name"), "other"),
     )
 
 

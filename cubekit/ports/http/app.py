@@ -30,7 +30,7 @@ from cubekit.ports.http.peers import Alone, Peers
 from cubekit.ports.http.probes import Probes
 from cubekit.ports.http.problems import MethodNotAllowed, failure_of, no_such_path
 from cubekit.ports.http.prometheus import Metrics
-from cubekit.ports.http.stream_forms import EVENT_STREAM, NDJSON
+from cubekit.ports.http.stream_forms import offered_forms
 from cubekit.ports.http.table import Table
 from cubekit.ports.http.under_way import UnderWay
 from cubekit.runtime.service import Service
@@ -132,7 +132,7 @@ def _routes(service: Service, calls: Mapping[str, CallHandler], under_way: Under
         )
         for name, call in calls.items()
     ]
-    forms = [form for port, form in (("sse", EVENT_STREAM), ("rest", NDJSON)) if port in plan.expose]
+    forms = offered_forms(plan.expose)
     for name, endpoint in service.endpoints.items():
         if forms and endpoint.operation.kind is ResultKind.STREAM:
             stream = StreamHandler(

@@ -19,23 +19,34 @@ from cubekit.composition.edge import InvalidInput, MalformedInput
 from cubekit.composition.operations import Operation, Parameter, ResultKind
 from cubekit.composition.plan import Plan, PlannedCube
 from cubekit.ports.http.manifest import http_path
-from cubekit.ports.http.problems import PROBLEM_JSON, BodyTooLarge, UnsupportedMediaType, problem_type, title
+from cubekit.ports.http.problems import (
+    PROBLEM_JSON,
+    BodyTooLarge,
+    BodyTooSlow,
+    UnsupportedMediaType,
+    problem_type,
+    title,
+)
 from cubekit.ports.http.schemas import PAGINATION, PROBLEM, Schemas
+from cubekit.ports.http.stream_forms import EVENT_STREAM, NDJSON, StreamForm, offered_forms
 
 __all__ = ["openapi_document"]
+
+Forms = tuple[StreamForm, ...]
 
 
 def openapi_document(plan: Plan) -> dict[str, Any]:
     """Return the document of all operations that a plan offers over HTTP."""
     schemas = Schemas()
     paths: dict[str, dict[str, Any]] = {}
-    if "rest" in plan.expose:
-        for planned in plan.cubes.values():
-            for operation in planned.descriptor.operations:
-                if operation.exposed:
-                    method, relative = operation.http
-                    path = paths.setdefault(_json_path(planned, operation, relative), {})
-                    path[method.lower()] = _operation(planned, operation, schemas, sse="sse" in plan.expose)
+    forms = offered_forms(plan.expose)
+    for planned in plan.cubes.values():
+        for operation in planned.descriptor.operations:
+            offered = bool(forms) if operation.kind is ResultKind.STREAM else "rest" in plan.expose
+            if operation.exposed and offered:
+                method, relative = operation.http
+                path = paths.setdefault(_json_path(planned, operation, relative), {})
+                path[method.lower()] = _operation(planned, operation, schemas, forms)
     scoped = any(o.options.scope for planned in plan.cubes.values() for o in planned.descriptor.operations)
     return {
         "openapi": "3.1.0",
@@ -77,7 +88,7 @@ def _json_path(planned: PlannedCube, operation: Operation, relative: str) -> str
     return http_path(planned, relative)
 
 
-def _operation(planned: PlannedCube, operation: Operation, schemas: Schemas, *, sse: bool) -> dict[str, Any]:
+def _operation(planned: PlannedCube, operation: Operation, schemas: Schemas, forms: Forms) -> dict[str, Any]:
     summary, _, description = operation.doc.partition("\n")
     scope = operation.options.scope
     entry: dict[str, Any] = {
@@ -87,7 +98,7 @@ def _operation(planned: PlannedCube, operation: Operation, schemas: Schemas, *, 
         "description": description.strip(),
         "parameters": _parameters(operation, schemas) + _HEADERS,
         "requestBody": _request_body(operation, schemas),
-        "responses": {"200": _success(operation, schemas, sse=sse), **_problems(planned, operation)},
+        "responses": {"200": _success(operation, schemas, forms), **_problems(planned, operation)},
         "security": [{"bearer": [scope]}, {"apiKey": [scope]}] if scope else None,
         "x-scope": scope,
     }
@@ -140,12 +151,12 @@ def _needed(parameter: Parameter) -> bool:
     return parameter.source == "body" and parameter.required
 
 
-def _success(operation: Operation, schemas: Schemas, *, sse: bool) -> dict[str, Any]:
+def _success(operation: Operation, schemas: Schemas, forms: Forms) -> dict[str, Any]:
     if operation.kind is ResultKind.BYTES:
         return {"description": "The document.", "content": {"application/octet-stream": {}}}
     data = schemas.reference(operation.output, "serialization")
     if operation.kind is ResultKind.STREAM:
-        return _stream(data, schemas, sse=sse)
+        return _stream(data, schemas, forms)
     properties: dict[str, Any] = {"success": {"const": True}, "data": data}
     if operation.kind is ResultKind.PAGE:
         properties["data"] = {"type": "array", "items": data}
@@ -154,7 +165,7 @@ def _success(operation: Operation, schemas: Schemas, *, sse: bool) -> dict[str, 
     return {"description": "The result.", "content": {"application/json": {"schema": envelope}}}
 
 
-def _stream(item: dict[str, Any], schemas: Schemas, *, sse: bool) -> dict[str, Any]:
+def _stream(item: dict[str, Any], schemas: Schemas, forms: Forms) -> dict[str, Any]:
     problem = schemas.shared("Problem", PROBLEM)
     line = {
         "oneOf": [
@@ -169,10 +180,10 @@ def _stream(item: dict[str, Any], schemas: Schemas, *, sse: bool) -> dict[str, A
         "contentMediaType": "application/json",
         "contentSchema": {"anyOf": [item, problem]},
     }
-    content: dict[str, Any] = {"text/event-stream": {"schema": event}} if sse else {}
+    known = {EVENT_STREAM.media_type: event, NDJSON.media_type: line}
     return {
         "description": "The items as they come, then exactly one end or error.",
-        "content": {**content, "application/x-ndjson": {"schema": line}},
+        "content": {form.media_type: {"schema": known[form.media_type]} for form in forms},
     }
 
 
@@ -186,7 +197,7 @@ def _problems(planned: PlannedCube, operation: Operation) -> dict[str, Any]:
 def _usual(planned: PlannedCube, operation: Operation) -> list[type[Failure]]:
     kinds: list[type[Failure]] = [MalformedInput, InvalidInput, Internal, Unavailable, DeadlineExceeded]
     if operation.has_body:
-        kinds += [BodyTooLarge] if operation.takes_bytes else [BodyTooLarge, UnsupportedMediaType]
+        kinds += [BodyTooLarge, BodyTooSlow] + ([] if operation.takes_bytes else [UnsupportedMediaType])
     if operation.options.scope:
         kinds += [Unauthenticated, PermissionDenied]
     if operation.options.rate:

@@ -9,7 +9,7 @@ from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
 
 from cubekit.ports.http.problems import NotAcceptable, to_json
 
-__all__ = ["EVENT_STREAM", "NDJSON", "StreamForm", "choose_form"]
+__all__ = ["EVENT_STREAM", "NDJSON", "StreamForm", "choose_form", "offered_forms"]
 
 
 class StreamForm(Protocol):
@@ -57,6 +57,11 @@ class _Ndjson:
 
 EVENT_STREAM: StreamForm = _EventStream()
 NDJSON: StreamForm = _Ndjson()
+
+
+def offered_forms(expose: Sequence[str]) -> tuple[StreamForm, ...]:
+    """Return the forms that streams have where these ports are exposed, the preferred one first."""
+    return tuple(form for port, form in (("sse", EVENT_STREAM), ("rest", NDJSON)) if port in expose)
 
 
 def choose_form(accept: str, forms: Sequence[StreamForm]) -> StreamForm:

@@ -1,4 +1,4 @@
-"""Cubes for the tests of composition, and what composes them."""
+"""Composes service files of tests: the cubes that they may name, and what is wrong with a file."""
 
 from __future__ import annotations
 
