@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 from importlib import import_module
 from itertools import count
@@ -9,6 +10,7 @@ from typing import Any
 
 import anyio
 from anyio.abc import SocketStream
+from pydantic_core import PydanticSerializationError
 
 from cubekit.authoring.events import CubeRegistered, CubeStateChanged, Event
 from cubekit.ports.http.peers import Collect, Part
@@ -16,6 +18,8 @@ from cubekit.runtime.bus import Bus
 from cubekit.workers.messages import Lines, encode
 
 __all__ = ["Link"]
+
+_log = logging.getLogger("cubekit.workers")
 
 _OWN_AFFAIRS = (CubeRegistered, CubeStateChanged)
 """Events that concern one worker only."""
@@ -63,9 +67,15 @@ class Link:
 
     def publish(self, event: Event) -> None:
         """Tell the other workers of an event."""
-        if not isinstance(event, _OWN_AFFAIRS):
-            kind = f"{type(event).__module__}:{type(event).__qualname__}"
-            self.say({"do": "publish", "kind": kind, "event": event.model_dump(mode="json")})
+        if isinstance(event, _OWN_AFFAIRS):
+            return
+        kind = f"{type(event).__module__}:{type(event).__qualname__}"
+        try:
+            written = event.model_dump(mode="json")
+        except PydanticSerializationError:
+            _log.exception("this event reaches no other worker: %s", kind)
+        else:
+            self.say({"do": "publish", "kind": kind, "event": written})
 
     async def run(self) -> None:
         """Talk with the master until it is gone."""
@@ -98,12 +108,26 @@ class Link:
             case "leave":
                 self.told_to_leave.set()
             case "publish":
-                module, _, name = message["kind"].partition(":")
-                kind: Any = import_module(module)
-                for part in name.split("."):
-                    kind = getattr(kind, part)
-                self._bus.deliver(kind.model_validate(message["event"]))
+                try:
+                    event = _event(message["kind"], message["event"])
+                except Exception:  # noqa: BLE001 - its class is code of a cube
+                    _log.exception("an event of another worker cannot be read: %s", message["kind"])
+                else:
+                    self._bus.deliver(event)
 
     async def _answer(self, message: dict[str, Any]) -> None:
-        data = await self._collect[message["what"]]()
+        try:
+            data = await self._collect[message["what"]]()
+        except Exception:  # noqa: BLE001 - it may ask cubes
+            _log.exception("cannot tell the other workers of this one's %s", message["what"])
+            data = None
         self.say({"do": "collected", "number": message["number"], "data": data})
+
+
+def _event(kind: str, data: dict[str, Any]) -> Event:
+    module, _, name = kind.partition(":")
+    found: Any = import_module(module)
+    for part in name.split("."):
+        found = getattr(found, part)
+    event: Event = found.model_validate(data)
+    return event

@@ -7,6 +7,7 @@ import json
 import os
 import select
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -16,11 +17,16 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
+from anyio.abc import SocketStream
 
-from cubekit import CubekitError
+from cubekit import CubekitError, Event
+from cubekit.runtime.bus import Bus
 from cubekit.workers import questions
 from cubekit.workers.control import Control, ask
+from cubekit.workers.link import Link
+from cubekit.workers.messages import Lines, encode
 from cubekit.workers.questions import Questions
 
 _CUBES = """
@@ -262,6 +268,39 @@ def test_what_must_be_one_is_refused(service: Path) -> None:
     assert ended.returncode == 4
     (found,) = json.loads(ended.stdout)["errors"]
     assert (found["code"], "exclusive" in found["message"]) == ("CK214", True)
+
+
+@pytest.mark.anyio
+async def test_what_a_link_cannot_carry_harms_nobody(caplog: pytest.LogCaptureFixture) -> None:
+    class Local(Event):
+        """Of a class that no other process can find."""
+
+        what: object = None
+
+    ours, theirs = socket.socketpair()
+    for end in (ours, theirs):
+        end.setblocking(False)
+    bus = Bus()
+    link = Link(theirs, bus)
+
+    async def fail() -> None:
+        raise ZeroDivisionError("in a cube")
+
+    link.offer("metrics", fail)
+    async with await SocketStream.from_socket(ours) as master, anyio.create_task_group() as tasks:
+        tasks.start_soon(link.run)
+        link.publish(Local(what=object()))  # cannot be written
+        await master.send(encode({"do": "publish", "kind": f"{__name__}:nowhere", "event": {}}))
+        await master.send(encode({"do": "collect", "number": 3, "what": "metrics"}))
+        (answer,) = Lines().feed(await master.receive())
+        assert answer == {"do": "collected", "number": 3, "data": None}
+        tasks.cancel_scope.cancel()
+    assert len([record for record in caplog.records if record.name == "cubekit.workers"]) == 3
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
 
 
 def test_questions_are_answered_when_all_have_answered() -> None:
