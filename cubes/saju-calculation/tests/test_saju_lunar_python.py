@@ -32,25 +32,25 @@ def eight_char(moment: datetime, sect: int) -> Any:
 
 @pytest.mark.parametrize(("sect", "zi_hour"), [(2, "split"), (1, "zi23")])
 def test_pillars_and_what_follows(installed: Any, sect: int, zi_hour: str) -> None:
-    vocabulary = installed.module("_vocabulary")
+    vocabulary = installed.module("_analysis.vocabulary")
     options = installed.Options(clock="clock", zi_hour=zi_hour)
     compared = 0
     for moment in births():
         chart = installed.calculate(installed.Birth(*moment.timetuple()[:5], male=True, options=options))
-        if min(chart.jeolgi.previous.distance, chart.jeolgi.next.distance) < 120:
+        if min(chart["jeolgi"]["previous"]["distance"], chart["jeolgi"]["next"]["distance"]) < 120:
             continue  # its solar terms are good to a minute or so
         compared += 1
         here = eight_char(moment, sect)
         beijing = eight_char(moment - timedelta(hours=1), sect)  # the same instant on the clock its terms are kept in
-        pan = chart.saju_pan
-        assert (pan.year.hanja, pan.month.hanja) == (beijing.getYear(), beijing.getMonth()), moment
-        assert (pan.day.hanja, pan.hour.hanja) == (here.getDay(), here.getTime()), moment
-        assert chart.sipsin.hour.cheon == vocabulary.TEN_GODS[CHINESE_GODS.index(here.getTimeShiShenGan())]
-        assert chart.sipsin.day.ji == vocabulary.TEN_GODS[CHINESE_GODS.index(here.getDayShiShenZhi()[0])]
-        assert chart.sibiunseong.day.bong == vocabulary.STAGES[CHINESE_STAGES.index(here.getDayDiShi())]
-        assert chart.sibiunseong.hour.bong == vocabulary.STAGES[CHINESE_STAGES.index(here.getTimeDiShi())]
+        pan = chart["sajuPan"]
+        assert (pan["year"]["hanja"], pan["month"]["hanja"]) == (beijing.getYear(), beijing.getMonth()), moment
+        assert (pan["day"]["hanja"], pan["hour"]["hanja"]) == (here.getDay(), here.getTime()), moment
+        assert chart["sipsin"]["hour"]["cheon"] == vocabulary.TEN_GODS[CHINESE_GODS.index(here.getTimeShiShenGan())]
+        assert chart["sipsin"]["day"]["ji"] == vocabulary.TEN_GODS[CHINESE_GODS.index(here.getDayShiShenZhi()[0])]
+        assert chart["sibiunseong"]["day"]["bong"] == vocabulary.STAGES[CHINESE_STAGES.index(here.getDayDiShi())]
+        assert chart["sibiunseong"]["hour"]["bong"] == vocabulary.STAGES[CHINESE_STAGES.index(here.getTimeDiShi())]
         void = "".join(
-            vocabulary.BRANCHES_HANJA[vocabulary.BRANCHES.index(ji)] for ji in chart.gongmang.by_day.branches
+            vocabulary.BRANCHES_HANJA[vocabulary.BRANCHES.index(ji)] for ji in chart["gongmang"]["byDay"]["branches"]
         )
         assert void == here.getDayXunKong()
     assert compared > BIRTHS * 0.95
