@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Annotated, Any
@@ -29,7 +28,6 @@ def bench(names: Names = None, directory: Directory = Path("benchmarks"), json: 
     if unknown:
         found = f"there are: {', '.join(known)}"
         raise CubekitError(Diagnostic("CK501", f"there is no benchmark called {', '.join(unknown)}", found=found))
-    sys.path.insert(0, str(directory.resolve()))  # benchmarks share modules of their own
     results: dict[str, list[dict[str, Any]]] = {}
     for name in names or known:
         console.progress(f"{name} …")

@@ -163,6 +163,13 @@ def test_call_forms(tmp_path: Path) -> None:
     assert payload("call", EXAMPLE, "saju.calculate", BIRTH)["data"]["sajuPan"]["year"]["cheon"] == "경"
 
 
+def test_call_shows_results_as_their_cube_does() -> None:
+    assert "시주    일주    월주    년주" in cubekit("call", EXAMPLE, "saju.calculate", BIRTH, "--pretty").stdout
+    # An operation without a view, and a program that asked for JSON, get the data.
+    assert cubekit("call", EXAMPLE, "saju.solarTerms", "--year", "1990", "--pretty").stdout.startswith("{")
+    assert payload("call", EXAMPLE, "saju.calculate", BIRTH, "--pretty")["data"]["sajuPan"]["day"]["ji"] == "진"
+
+
 def test_call_failures() -> None:
     done = cubekit("call", EXAMPLE, "saju.calculate", "--birth-date", "1900-02-29", "--gender", "male")
     assert (done.returncode, done.stdout) == (1, "")
