@@ -65,6 +65,7 @@ def _run_workers(plan: Plan) -> bool:
     from cubekit.ports.http.listeners import listen, url_of
     from cubekit.workers import Master
     from cubekit.workers.control import Control, control_path
+    from cubekit.workers.questions import PATIENCE
 
     http = plan.http
     first = listen(http.host, http.port, shared=True)
@@ -73,7 +74,10 @@ def _run_workers(plan: Plan) -> bool:
     url = url_of(http.host, first[0])
     run = partial(_be_worker, plan)
     control = Control(control_path(plan.name, port))
-    master = Master(listeners, run, control=control, ready=partial(announce, plan, url, control.path), note=_note)
+    ready = partial(announce, plan, url, control.path)
+    # Health is what takes longest to tell.
+    patience = PATIENCE + plan.health.timeout
+    master = Master(listeners, run, control=control, ready=ready, note=_note, patience=patience)
     try:
         master.run()
     finally:

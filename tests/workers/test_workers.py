@@ -23,7 +23,6 @@ from anyio.abc import SocketStream
 
 from cubekit import CubekitError, Event
 from cubekit.runtime.bus import Bus
-from cubekit.workers import questions
 from cubekit.workers.control import Control, ask
 from cubekit.workers.link import Link
 from cubekit.workers.messages import Lines, encode
@@ -316,13 +315,13 @@ def test_questions_are_answered_when_all_have_answered() -> None:
     assert asked.patience() is None
 
 
-def test_questions_do_not_wait_for_the_dead_or_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_questions_do_not_wait_for_the_dead_or_for_ever() -> None:
     asked = Questions()
     first = asked.ask(7, 1, [(0, 7), (1, 8)])
     list(asked.collect(first, 7, "a"))
     ((_, answer),) = asked.gone(8)
     assert answer["parts"] == [[0, 7, "a"], [1, 8, None]]
-    monkeypatch.setattr(questions, "PATIENCE", 0.0)
+    asked = Questions(patience=0.0)
     asked.ask(7, 2, [(0, 7)])
     ((_, answer),) = asked.overdue()
     assert answer["parts"] == [[0, 7, None]]

@@ -67,6 +67,7 @@ class _ServiceCollector:
         yield from self._operations()
         yield from self._cubes()
         yield from self._bus()
+        yield from self._event_loop()
         build = {"version": __version__, "python": platform.python_version(), "service": self._service.plan.name}
         info = GaugeMetricFamily("cubekit_build_info", "What runs here; always 1", labels=list(build))
         info.add_metric(list(build.values()), 1)
@@ -121,3 +122,11 @@ class _ServiceCollector:
         bus = self._service.bus
         yield CounterMetricFamily("cubekit_events_published", "Events published", value=bus.published)
         yield CounterMetricFamily("cubekit_events_dropped", "Events lost by slow listeners", value=bus.dropped)
+
+    def _event_loop(self) -> Iterator[Metric]:
+        watchdog = self._service.watchdog
+        yield GaugeMetricFamily("cubekit_event_loop_lag_seconds", "How late the event loop was", value=watchdog.lag)
+        yield CounterMetricFamily("cubekit_event_loop_blocks", "Times that it was held up", value=watchdog.blocks)
+        yield CounterMetricFamily(
+            "cubekit_event_loop_blocked_seconds", "How long it was held up", value=watchdog.blocked
+        )
