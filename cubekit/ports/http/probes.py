@@ -94,7 +94,8 @@ class Probes:
         for part in await self._peers.ask("health"):
             if part.data is None:
                 statuses.append("fail")
-                checks["worker:responsive"].append({"status": "fail", "componentId": str(part.worker)})
+                silent = {"status": "fail", "output": "it did not answer in time", "componentId": str(part.worker)}
+                checks["worker:responsive"].append(silent)
             for name, (status, found) in (part.data or {}).items():
                 if not names or name in names:
                     statuses.append(status)
