@@ -24,6 +24,7 @@ import anyio
 
 from cubekit.authoring.context import CallContext
 from cubekit.authoring.cubes import Cube
+from cubekit.authoring.events import CubeStateChanged
 from cubekit.composition.plugins import Next
 from cubekit.runtime.service import Service
 
@@ -39,14 +40,16 @@ _STEPS = ("initialize", "start", "stop", "destroy", "health_check")
 async def crash(service: Service, instance: str, error: Exception | None = None) -> None:
     """Let a cube crash, as if a background task of its own had raised; returns when the runtime has seen it."""
     cube = service.instances[instance].living()
-    life = service.instances[instance].life
 
     async def raise_error() -> None:
         raise error or RuntimeError(f"crash of {instance}, injected by a test")
 
-    cube.tasks.start_soon(raise_error)
-    while service.instances[instance].life is life:
-        await anyio.wait_all_tasks_blocked()
+    with service.bus.subscribe(CubeStateChanged) as changes:
+        cube.tasks.start_soon(raise_error)
+        async for change in changes:
+            if change.instance == instance:
+                break
+    await anyio.wait_all_tasks_blocked()  # its restart waits for the clock by now
 
 
 @contextmanager
