@@ -70,9 +70,9 @@ class EventLoopBlocked(Event):
     place: str
     """``file:line`` of what was seen there, in a cube's own code if there is any."""
     instance: str = ""
-    """The instance whose code that is, if it is only one's."""
+    """The instance that was called, or else the one whose code that is; empty if there are several."""
     stack: str = ""
-    """The whole stack, outermost first, as a traceback shows it."""
+    """What the event loop ran, outermost first, as a traceback shows it."""
 
 
 class Subscription(Protocol[E_co]):

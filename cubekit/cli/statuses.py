@@ -95,7 +95,7 @@ def _row(name: str, entries: list[Document], more: list[str] | None = None, prob
     since = ""
     if worst and "since" in worst:
         seconds = datetime.fromisoformat(worst["time"]) - datetime.fromisoformat(worst["since"])
-        since = format_duration(max(0.0, round(seconds.total_seconds())))
+        since = format_duration(max(1.0, round(seconds.total_seconds())))
     return [name, worst["status"] if worst else "-", since, *(more or ["", "", ""]), "; ".join(causes) or problem]
 
 

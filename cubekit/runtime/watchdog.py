@@ -19,6 +19,7 @@ import anyio.to_thread
 from cubekit.authoring.cubes import Clock
 from cubekit.authoring.events import EventLoopBlocked
 from cubekit.runtime.bus import Bus
+from cubekit.runtime.instances import Instance
 
 __all__ = ["Block", "Watchdog"]
 
@@ -40,7 +41,7 @@ class Block:
     place: str
     """``file:line`` of what was seen there."""
     instance: str
-    """The instance whose code that is, if it is only one's."""
+    """The instance that was called, or else the one whose code that is; empty if there are several."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,10 +138,17 @@ class Watchdog:
         packages = set(self._packages.values())
         frame = next((one for one in frames if _package(one) in packages), None)
         frame = frame or next((one for one in frames if _package(one) not in sys.stdlib_module_names), frames[0])
-        owners = [instance for instance, package in self._packages.items() if package == _package(frame)]
-        stack = "".join(traceback.format_list(traceback.extract_stack(innermost))).rstrip()
+        stack = traceback.StackSummary.extract(((one, one.f_lineno) for one in reversed(frames)), lookup_lines=True)
         place = f"{frame.f_code.co_filename}:{frame.f_lineno}"
-        return _Sight(beat, place, owners[0] if len(owners) == 1 else "", stack)
+        return _Sight(beat, place, self._owner(frames, frame), "".join(stack.format()).rstrip())
+
+    def _owner(self, frames: list[FrameType], frame: FrameType) -> str:
+        for one in frames:
+            called = one.f_globals.get("instance")  # as in the functions that `dispatch` writes
+            if isinstance(called, Instance):
+                return called.name
+        owners = [instance for instance, package in self._packages.items() if package == _package(frame)]
+        return owners[0] if len(owners) == 1 else ""
 
 
 def _within_loop(frame: FrameType | None) -> Iterator[FrameType]:

@@ -7,6 +7,7 @@ import logging
 import sys
 import time
 import traceback
+from collections.abc import Mapping
 
 import anyio
 import pytest
@@ -53,6 +54,7 @@ async def test_a_block_of_a_second_is_found_within_two_with_its_line(caplog: pyt
         assert (event.place, event.instance) == (SLEEP, "slow")
         assert event.seconds > 0.5
         assert "in sleep" in event.stack
+        assert "in run_until_complete" not in event.stack, "what runs the loop is nobody's business"
         assert found[0][0] - began < 2
         assert SLEEP in found[0][1]
         assert service.watchdog.blocks == 1
@@ -91,12 +93,20 @@ async def test_an_event_loop_that_waits_is_not_blocked(caplog: pytest.LogCapture
     assert "blocked" not in caplog.text
 
 
-async def test_code_of_several_instances_is_nobody_s_in_particular() -> None:
-    async with running({"a": Blocking, "b": Other}, health={"livez": {"max_lag": "100ms"}}) as service:
-        with service.bus.subscribe(EventLoopBlocked) as blocks:
-            await service.call("a.sleep", seconds=0.7)
-            event = await anext(aiter(blocks))
-    assert (event.place, event.instance) == (SLEEP, "")
+async def test_the_instance_is_known_from_the_call_or_if_the_code_is_only_its_own() -> None:
+    quick = {"livez": {"max_lag": "100ms"}}
+    parts: Mapping[str, type[Cube]]
+    for parts, owner in (({"a": Blocking}, "a"), ({"a": Blocking, "b": Other}, "")):
+        async with running(parts, health=quick) as service:
+            with service.bus.subscribe(EventLoopBlocked) as blocks:
+                await service.call("a.sleep", seconds=0.5)
+                event = await anext(aiter(blocks))
+                assert (event.place, event.instance) == (SLEEP, "a")
+                cube = service.instances["a"].living()
+                assert isinstance(cube, Blocking)
+                cube.tasks.start_soon(Blocking.sleep, cube, 0.5)
+                event = await anext(aiter(blocks))
+                assert (event.place, event.instance) == (SLEEP, owner)
 
 
 async def test_the_thread_ends_with_the_service() -> None:
