@@ -43,6 +43,8 @@ def top(url: Url = DEFAULT_URL, interval: Interval = 1.0, json: Json = False) ->
 
 
 def _show(url: str, before: Reading, now: Reading) -> tuple[str, dict[str, Any]]:
+    from pydantic.alias_generators import to_camel
+
     from cubekit.cli.figures import cube_figures, process_figures
     from cubekit.ground.colours import Colour
 
@@ -53,7 +55,7 @@ def _show(url: str, before: Reading, now: Reading) -> tuple[str, dict[str, Any]]
     service, status = now.manifest["service"], now.health["status"]
     text = f"{service} at {url}: {status}  {_process(process)}\n\n{table([_HEAD, *map(_row, cubes)])}"
     payload = {"service": service, "status": status, "seconds": now.at - before.at, "process": asdict(process)}
-    return text, {**payload, "cubes": [asdict(cube) for cube in cubes]}
+    return text, {**payload, "cubes": [{to_camel(key): value for key, value in asdict(cube).items()} for cube in cubes]}
 
 
 def _process(process: ProcessFigures) -> str:

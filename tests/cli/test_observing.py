@@ -174,7 +174,7 @@ async def test_top_in_a_pipe_is_one_table_of_what_happened_in_between() -> None:
         cubes = {cube["name"]: cube for cube in found["cubes"]}
         assert list(cubes) == ["other", "reader", "store"], "by colour, then by name"
         reader, store, other = cubes["reader"], cubes["store"], cubes["other"]
-        assert (reader["rate"] > 0, reader["errors"], reader["queue"]) == (True, 0, 8)
+        assert (reader["rate"] > 0, reader["errors"], reader["queue"], reader["inFlight"]) == (True, 0, 8, 0)
         assert store["errors"] == pytest.approx(store["rate"] / 2, rel=0.2)
         assert 0 < reader["p50"] <= reader["p95"] <= reader["p99"] < 60
         assert (other["rate"], other["p50"]) == (0, None)
