@@ -245,6 +245,8 @@ async def test_metrics(served: Served) -> None:
     assert found[key("cubekit_cube_state", **state, state="running")] == 1
     assert found[key("cubekit_cube_state", **state, state="failed")] == 0
     assert found[key("cubekit_cube_restarts_total", instance="saju")] == 0
+    assert found[key("cubekit_cube_health", instance="saju", status="warn")] == 1
+    assert found[key("cubekit_cube_health", instance="saju", status="pass")] == 0
     assert found[key("cubekit_events_published_total")] > 0
     assert found[key("cubekit_events_dropped_total")] == 0
     assert [name for name, _ in found if name == "cubekit_build_info"]
