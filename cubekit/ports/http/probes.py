@@ -12,6 +12,7 @@ from starlette.responses import PlainTextResponse, Response
 
 from cubekit import __version__
 from cubekit.authoring.failures import NotFound
+from cubekit.composition.plan import LeftOut
 from cubekit.ports.http.exchange import Exchange
 from cubekit.ports.http.head import Head
 from cubekit.ports.http.peers import Peers
@@ -65,7 +66,7 @@ class Probes:
     async def part_health(self, request: Request) -> Response:
         """The health of one cube, or of the cubes of a group."""
         name, plan = request.path_params["name"], self._service.plan
-        if name in self._service.instances:
+        if name in self._service.instances or any(name == left.name for left in plan.left_out):
             return await self._health(name)
         if name in plan.health.groups:
             return await self._health(*plan.health.groups[name].include)
@@ -87,6 +88,7 @@ class Probes:
         return {
             _PROCESS: _event_loop(service.watchdog, time),
             **{name: [worst([check]), _checks(check, _moment(time))] for name, check in checks.items()},
+            **{left.name: ["warn", _left_out(left, _moment(time))] for left in service.plan.left_out},
         }
 
     async def _health(self, *names: str) -> Response:
@@ -134,6 +136,17 @@ def _checks(health: InstanceHealth, time: str) -> dict[str, list[dict[str, Any]]
         for key, value in health.observed.items()
     }
     return {**observed, f"{name}:state": [state]}
+
+
+def _left_out(left: LeftOut, time: str) -> dict[str, list[dict[str, Any]]]:
+    state = {
+        "componentType": "component",
+        "status": "fail",
+        "observedValue": State.DEGRADED.value,
+        "time": time,
+        "output": "; ".join(diagnostic.message for diagnostic in left.diagnostics),
+    }
+    return {f"{left.name}:state": [state]}
 
 
 def _event_loop(watchdog: Watchdog, time: float) -> list[Any]:
