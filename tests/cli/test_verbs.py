@@ -65,7 +65,7 @@ def test_help_is_cheap() -> None:
     assert loaded.isdisjoint(
         {"pydantic", "anyio", "fastapi", "rich", "importlib_metadata", "packaging", "pluggy", "httpx2"}
     )
-    for verb in ("list", "info", "new", "check", "graph", "up", "call", "status", "openapi", "doctor", "bench"):
+    for verb in ("list", "info", "new", "check", "graph", "up", "call", "status", "top", "openapi", "doctor", "bench"):
         assert f"  {verb} " in done.stdout
 
 
