@@ -23,7 +23,7 @@ from cubekit.composition.plan import LeftOut, Plan, PlannedCube
 from cubekit.composition.plugins import Plugins, load_plugins
 from cubekit.composition.service_file import CubeSection, GroupSection, ServiceFile
 from cubekit.composition.wiring import Candidate, bind, start_order
-from cubekit.discovery import Catalogue, CubeInfo, RegistryEntry, load_registry, scan
+from cubekit.discovery import Catalogue, CubeInfo, Registry, load_registry, nearest_registry, scan
 from cubekit.discovery.cubes import normalised
 from cubekit.ground.colours import Colour
 from cubekit.ground.diagnostics import CubekitError, Diagnostic, Place
@@ -205,9 +205,9 @@ class _Composer:
 
     def _unknown(self, name: str, cube: str, place: Place) -> Diagnostic:
         close = self.catalogue.suggest(cube)
-        known = {entry.name: entry.distribution for entry in self._registry()}
+        known = self._registry().cubes
         if cube in known:
-            fix = f"pip install {known[cube]}"
+            fix = f"cubekit registry add {cube}" if known[cube].releases else f"pip install {known[cube].distribution}"
         else:
             fix = f'use = "{close[0]}"' if close else "cubekit list   (shows what is installed)"
         return Diagnostic(
@@ -252,14 +252,12 @@ class _Composer:
                 self.problems += [problem for problem in found if problem.code != "CK204" or not unknown]
 
     def _providers_known(self) -> dict[str, str]:
-        return {contract: entry.name for entry in self._registry() for contract in entry.contracts}
+        return {contract: name for name, entry in self._registry().cubes.items() for contract in entry.contracts}
 
-    def _registry(self) -> tuple[RegistryEntry, ...]:
-        """The nearest catalogue at or above the service file, for suggestions."""
-        for directory in self.document.path.absolute().parents:
-            if (path := directory / "registry.toml").exists():
-                return load_registry(path)
-        return ()
+    def _registry(self) -> Registry:
+        """The nearest registry at or above the service file, for suggestions."""
+        path = nearest_registry(self.document.path.absolute().parent)
+        return load_registry(path) if path else Registry()
 
     def _ready(self, candidates: Mapping[str, Candidate]) -> frozenset[str]:
         named = self.service.health.readyz.include

@@ -18,8 +18,9 @@ from cubekit.composition.config_types import (
     takes_list,
     takes_table,
 )
-from cubekit.composition.documents import Document, Keys, validation_diagnostics
+from cubekit.composition.documents import Document, Keys
 from cubekit.ground.diagnostics import Diagnostic, Place
+from cubekit.ground.validation import validation_diagnostics
 
 __all__ = ["make_config"]
 

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic import ValidationError
 
 from cubekit.composition.service_file import ServiceFile
 from cubekit.ground.diagnostics import CubekitError, Diagnostic, Place
 from cubekit.ground.settings import Override, apply_overrides, environment_overrides, parse_override
 from cubekit.ground.toml_lines import Keys, TomlFile, read_toml
+from cubekit.ground.validation import validation_diagnostics
 
-__all__ = ["Document", "Keys", "parse", "read_document", "validation_diagnostics"]
+__all__ = ["Document", "Keys", "parse", "read_document"]
 
 _MOST_PROBLEMS = 200
 
@@ -38,6 +37,14 @@ class Document:
             if (place := self.places.get(keys[:length])) is not None:
                 return place
         return Place(str(self.path))
+
+    def stands(self, keys: Keys) -> bool:
+        """Whether something was said under these keys."""
+        return keys in self.places
+
+    def hides(self, keys: Keys) -> bool:
+        """Whether what stands there may be a secret."""
+        return _in_config(keys)
 
     def hiding_secrets(self, problems: Iterable[Diagnostic]) -> list[Diagnostic]:
         """Let no diagnostic show a line that holds a secret, whatever it is about."""
@@ -110,83 +117,6 @@ def parse(document: Document) -> tuple[ServiceFile | None, list[Diagnostic]]:
             taken_out.update(places)
             if not any(removed) or len(problems) > _MOST_PROBLEMS:
                 return None, problems
-
-
-def validation_diagnostics(
-    error: ValidationError,
-    document: Document,
-    prefix: Keys,
-    model: type[BaseModel],
-    *,
-    show_values: bool = True,
-    known: Collection[Keys] = (),
-) -> list[Diagnostic]:
-    """Turn pydantic's errors into diagnostics with places and, for a mistyped key, the key that was meant.
-
-    :param show_values: False if a value may be a secret.
-    :param known: locations whose error has been reported already.
-    """
-    return [
-        _diagnostic(item, document, prefix, model, show_values)
-        for item in error.errors(include_url=False, include_context=False)
-        if item["loc"] not in known
-    ]
-
-
-def _diagnostic(
-    item: ErrorDetails, document: Document, prefix: Keys, model: type[BaseModel], show_values: bool
-) -> Diagnostic:
-    # A union or a validator adds parts to the location that stand in no file.
-    keys = prefix + tuple(part for part in item["loc"] if _stands_in(document, prefix, part, item["loc"]))
-    dotted = ".".join(str(key) for key in prefix + item["loc"])
-    place = document.place(*keys)
-    if item["type"] == "extra_forbidden":
-        known = _fields_at(model, item["loc"][:-1])
-        close = get_close_matches(str(item["loc"][-1]), known, n=1)
-        return Diagnostic(
-            "CK103",
-            f'unknown key "{dotted}"',
-            place,
-            needed=f"one of: {', '.join(sorted(known))}" if known else None,
-            fix=f'write "{close[0]}"' if close else f'remove "{item["loc"][-1]}"',
-        )
-    if item["type"] == "missing":
-        return Diagnostic("CK104", f'"{dotted}" is missing', place, fix=f"add {item['loc'][-1]} = …")
-    in_config = _in_config(item["loc"])
-    return Diagnostic(
-        "CK104",
-        f'"{dotted}" has a wrong value',
-        place,
-        needed=item["msg"].removeprefix("Value error, ").removeprefix("Input should be "),
-        found=_described(item["input"]) if show_values and not in_config else None,
-        show_line=not in_config,
-    )
-
-
-def _described(value: object) -> str:
-    kind = type(value).__name__
-    # A configuration with secrets may be anywhere within a table.
-    return f"a {kind}" if isinstance(value, dict | list) else f"{value!r} ({kind})"
-
-
-def _stands_in(document: Document, prefix: Keys, part: str | int, loc: Keys) -> bool:
-    before = loc[: loc.index(part)]
-    return (*prefix, *before, part) in document.places or isinstance(part, str)
-
-
-def _fields_at(model: type[BaseModel], loc: Keys) -> list[str]:
-    """Names of the fields of the model that stands at a location."""
-    current: Any = model
-    for part in loc:
-        if isinstance(current, type) and issubclass(current, BaseModel):
-            field = current.model_fields.get(str(part))
-            current = field.annotation if field else None
-        else:  # a table of models: dict[name, Model]
-            arguments = getattr(current, "__args__", ())
-            current = arguments[-1] if arguments else None
-    if isinstance(current, type) and issubclass(current, BaseModel):
-        return [field.alias or name for name, field in current.model_fields.items()]
-    return []
 
 
 def _with_molecules(

@@ -8,17 +8,27 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cubekit.discovery.cubes import Catalogue, CubeInfo, ExtensionInfo
+from cubekit.discovery.nearest import nearest_registry
 from cubekit.discovery.scan import scan
 
 if TYPE_CHECKING:
-    from cubekit.discovery.registry import RegistryEntry, load_registry
+    from cubekit.discovery.registry import Registry, RegistryEntry, load_registry
 
-__all__ = ["Catalogue", "CubeInfo", "ExtensionInfo", "RegistryEntry", "load_registry", "scan"]
+__all__ = [
+    "Catalogue",
+    "CubeInfo",
+    "ExtensionInfo",
+    "Registry",
+    "RegistryEntry",
+    "load_registry",
+    "nearest_registry",
+    "scan",
+]
 
 
 def __getattr__(name: str) -> Any:
-    # The registry reads TOML and version ranges, which listing what is installed need not wait for.
-    if name in {"RegistryEntry", "load_registry"}:
+    # A registry needs pydantic and version ranges, which listing what is installed need not wait for.
+    if name in {"Registry", "RegistryEntry", "load_registry"}:
         from cubekit.discovery import registry
 
         return getattr(registry, name)

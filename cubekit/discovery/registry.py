@@ -1,154 +1,207 @@
-"""``registry.toml``: the catalogue of known cubes, installed or not."""
+"""``registry.toml``: a catalogue of known cubes, installed or not, and of where further catalogues are."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+
+from cubekit.discovery.cubes import normalised
 from cubekit.ground.colours import Colour
-from cubekit.ground.diagnostics import CubekitError, Diagnostic, Place
-from cubekit.ground.toml_lines import Keys, TomlFile, read_toml
-from cubekit.ground.versions import SpecifierSet, parse_range, parse_versioned_name, split_use
+from cubekit.ground.diagnostics import CubekitError, Diagnostic
+from cubekit.ground.toml_lines import TomlFile, read_toml
+from cubekit.ground.validation import validation_diagnostics
+from cubekit.ground.versions import Version, parse_range, parse_versioned_name, split_use
 
-__all__ = ["RegistryEntry", "load_registry"]
+__all__ = [
+    "DistributionRelease",
+    "Permission",
+    "Registry",
+    "RegistryEntry",
+    "RegistryReference",
+    "Release",
+    "ReleaseFile",
+    "SupportEntry",
+    "json_schema",
+    "load_registry",
+    "read_registry",
+]
+
+Permission = Literal["environment", "files", "gpu", "native-code", "network", "processes"]
+"""What a cube may say that it needs. It is shown before anything is installed, and nothing enforces it."""
 
 
-@dataclass(frozen=True, slots=True)
-class RegistryEntry:
-    """One known cube."""
-
-    name: str
-    colour: Colour
-    distribution: str
-    """What to install."""
-    summary: str
-    versions: SpecifierSet
-    """The releases that are known to work."""
-    contracts: tuple[str, ...]
-    """Names of the contracts that it provides. Their versions are each release's own matter."""
-    place: Place
+def _version(text: str) -> str:
+    try:
+        return str(Version(text))
+    except ValueError as error:
+        raise ValueError('a version such as "0.1.0"') from error
 
 
-def load_registry(path: Path) -> tuple[RegistryEntry, ...]:
-    """Read a registry, in the order of the file.
+def _range(text: str) -> str:
+    try:
+        parse_range(text)
+    except ValueError as error:
+        raise ValueError('a version range such as ">=0.1,<0.2"') from error
+    return text
+
+
+def _provided(text: str) -> str:
+    try:
+        parse_versioned_name(text)
+    except ValueError as error:
+        raise ValueError('a contract with its version, such as "saju.calendar@0.1"') from error
+    return text
+
+
+def _required(text: str) -> str:
+    try:
+        split_use(text)
+    except ValueError as error:
+        raise ValueError('a contract with a range, such as "saju.calendar>=0.1,<0.2"') from error
+    return text
+
+
+def _distribution(text: str) -> str:
+    if text != normalised(text):
+        raise ValueError(f'the normalised name of a distribution: "{normalised(text)}"')
+    return text
+
+
+Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
+CubeName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$")]
+FileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+!-]*\.(whl|tar\.gz)$")]
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class ReleaseFile(_Table):
+    """One file of a release."""
+
+    name: FileName
+    sha256: Sha256
+
+
+class DistributionRelease(_Table):
+    """One version of a distribution, which never changes but for being yanked."""
+
+    version: Annotated[Text, AfterValidator(_version)]
+    publisher: Text
+    yanked: Text | None = None
+    """Why nobody should install it any more."""
+    files: list[ReleaseFile] = []
+
+
+class Release(DistributionRelease):
+    """``[[cubes.NAME.releases]]``: one version of a cube."""
+
+    api: Annotated[Text, AfterValidator(_range)]
+    """The versions of cubekit-core that it runs with."""
+    provides: list[Annotated[str, AfterValidator(_provided)]] = []
+    requires: list[Annotated[str, AfterValidator(_required)]] = []
+    """Contracts without which it cannot start; optional ones are not listed."""
+    permissions: list[Permission] = []
+
+
+class SupportEntry(_Table):
+    """``[distributions.NAME]``: a distribution that cubes need and that is no cube, such as a contract's."""
+
+    summary: Text
+    owners: list[Text] = []
+    releases: list[DistributionRelease] = []
+
+
+class RegistryEntry(_Table):
+    """``[cubes.NAME]``: one known cube."""
+
+    colour: Annotated[Colour, Field(strict=False)]
+    distribution: Annotated[Text, AfterValidator(_distribution)]
+    """What is installed. No other distribution may offer the cube."""
+    summary: Text
+    licence: Text | None = None
+    """As an SPDX expression, such as ``Apache-2.0``."""
+    owners: list[Text] = []
+    lifecycle: Literal["experimental", "stable", "deprecated", "retired"] = "experimental"
+    keywords: list[Text] = []
+    releases: list[Release] = []
+
+    @property
+    def contracts(self) -> list[str]:
+        """Names of the contracts that any of its releases provides."""
+        return sorted({text.partition("@")[0] for release in self.releases for text in release.provides})
+
+    @property
+    def newest(self) -> Release | None:
+        """The newest release that is not yanked, and no pre-release if there is another."""
+        usable = [release for release in self.releases if release.yanked is None]
+        return max(usable, key=lambda one: _rank(Version(one.version)), default=None)
+
+    def release(self, version: str) -> Release | None:
+        """The release of a version, however that is spelled."""
+        return next((one for one in self.releases if Version(one.version) == Version(version)), None)
+
+
+def _rank(version: Version) -> tuple[bool, Version]:
+    return not version.is_prerelease, version
+
+
+class RegistryReference(_Table):
+    """``[registries.NAME]``: another registry that this one's readers use too."""
+
+    source: Text
+    """Its directory, its file, or the address under which a web server has either."""
+    priority: int = 0
+    """A name that several registries have belongs to the one of the highest priority; this file itself comes first."""
+    root: Text | None = None
+    """The ``root.json`` that its signatures are checked with, relative to this file. Without it nothing is checked."""
+
+
+class Registry(_Table):
+    """A whole registry."""
+
+    version: Literal[1] = Field(default=1, alias="schema")
+    cubes: dict[CubeName, RegistryEntry] = {}
+    distributions: dict[Annotated[str, AfterValidator(_distribution)], SupportEntry] = {}
+    registries: dict[CubeName, RegistryReference] = {}
+
+    @model_validator(mode="after")
+    def _one_release_for_one_version(self) -> Registry:
+        entries: list[tuple[str, RegistryEntry | SupportEntry]] = [*self.cubes.items(), *self.distributions.items()]
+        for name, entry in entries:
+            versions = [release.version for release in entry.releases]
+            if twice := {version for version in versions if versions.count(version) > 1}:
+                raise ValueError(f'one release for one version: "{name}" has {min(twice)} twice')
+        return self
+
+
+def load_registry(path: Path) -> Registry:
+    """Read a registry.
 
     :raises CubekitError: CK101 or CK102 if the file cannot be read; CK103 and CK104 for all that is wrong in it.
     """
-    return _Reader(read_toml(path)).entries()
+    return read_registry(read_toml(path))
 
 
-class _Reader:
-    def __init__(self, file: TomlFile) -> None:
-        self._file = file
-        self._problems: list[Diagnostic] = []
+def read_registry(file: TomlFile) -> Registry:
+    """Return what a file says as a registry.
 
-    def entries(self) -> tuple[RegistryEntry, ...]:
-        self._refuse_unknown((), self._file.data, ("cubes",))
-        cubes = self._file.data.get("cubes", {})
-        if not isinstance(cubes, dict):
-            self._wrong(("cubes",), "tables [cubes.NAME]", cubes)
-            cubes = {}
-        entries = [entry for name in cubes if (entry := self._entry(name, cubes[name])) is not None]
-        if self._problems:
-            raise CubekitError(sorted(self._problems, key=lambda problem: (problem.place and problem.place.line) or 0))
-        return tuple(entries)
-
-    def _entry(self, name: str, table: object) -> RegistryEntry | None:
-        """One cube, or None if anything is wrong with it."""
-        before = len(self._problems)
-        keys: Keys = ("cubes", name)
-        if not isinstance(table, dict):
-            self._wrong(keys, "a table", table)
-            return None
-        if not _is_name(name):
-            self._wrong(keys, "a cube's name in lower case, such as saju-calculation", name)
-        self._refuse_unknown(keys, table, ("colour", "distribution", "summary", "versions", "provides"))
-        colour = self._text(keys, table, "colour")
-        if colour is not None and colour not in set(Colour):
-            self._wrong((*keys, "colour"), f"one of: {', '.join(Colour)}", colour)
-        distribution = self._text(keys, table, "distribution")
-        summary = self._text(keys, table, "summary")
-        versions = self._versions(keys, table)
-        contracts = tuple(self._contracts(keys, table))
-        if len(self._problems) > before or not (colour and distribution and summary and versions is not None):
-            return None
-        return RegistryEntry(
-            name, Colour(colour), distribution, summary, versions, contracts, self._file.place("cubes", name)
-        )
-
-    def _text(self, keys: Keys, table: Mapping[str, Any], key: str) -> str | None:
-        if key not in table:
-            message = f'"{_dotted((*keys, key))}" is missing'
-            self._problems.append(Diagnostic("CK104", message, self._file.place(*keys), fix=f'add {key} = "…"'))
-            return None
-        value = table[key]
-        if not isinstance(value, str) or not value.strip():
-            self._wrong((*keys, key), "a text", value)
-            return None
-        return value
-
-    def _versions(self, keys: Keys, table: Mapping[str, Any]) -> SpecifierSet | None:
-        text = self._text(keys, table, "versions")
-        try:
-            return None if text is None else parse_range(text)
-        except ValueError:
-            self._wrong((*keys, "versions"), 'a version range such as ">=0.1,<0.2"', text)
-            return None
-
-    def _contracts(self, keys: Keys, table: Mapping[str, Any]) -> Iterator[str]:
-        provided = table.get("provides", [])
-        if not isinstance(provided, list):
-            self._wrong((*keys, "provides"), 'a list of names, such as ["saju.calendar"]', provided)
-            return
-        for number, contract in enumerate(provided):
-            if isinstance(contract, str) and _is_contract(contract):
-                yield contract
-            else:
-                needed = "the name of a contract without its version, such as saju.calendar"
-                self._wrong((*keys, "provides", number), needed, contract)
-
-    def _refuse_unknown(self, keys: Keys, table: Mapping[str, Any], known: tuple[str, ...]) -> None:
-        for key in table:
-            if key not in known:
-                close = get_close_matches(key, known, n=1)
-                self._problems.append(
-                    Diagnostic(
-                        "CK103",
-                        f'unknown key "{_dotted((*keys, key))}"',
-                        self._file.place(*keys, key),
-                        needed=f"one of: {', '.join(known)}",
-                        fix=f'write "{close[0]}"' if close else f'remove "{key}"',
-                    )
-                )
-
-    def _wrong(self, keys: Keys, needed: str, found: object) -> None:
-        self._problems.append(
-            Diagnostic(
-                "CK104",
-                f'"{_dotted(keys)}" has a wrong value',
-                self._file.place(*keys),
-                needed=needed,
-                found=f"{found!r} ({type(found).__name__})",
-            )
-        )
-
-
-def _is_name(text: str) -> bool:
+    :raises CubekitError: CK103 and CK104 for all that is wrong in it.
+    """
     try:
-        return split_use(text)[0] == text
-    except ValueError:
-        return False
+        return Registry.model_validate(file.data)
+    except ValidationError as error:
+        found = validation_diagnostics(error, file, (), Registry)
+        raise CubekitError(sorted(found, key=_line)) from error
 
 
-def _is_contract(text: str) -> bool:
-    try:
-        return parse_versioned_name(f"{text}@1")[0] == text
-    except ValueError:
-        return False
+def _line(problem: Diagnostic) -> int:
+    return (problem.place.line if problem.place else None) or 0
 
 
-def _dotted(keys: Keys) -> str:
-    return ".".join(str(key) for key in keys)
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema of ``registry.toml``, as published in ``docs/registry.schema.json``."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Registry.model_json_schema()}

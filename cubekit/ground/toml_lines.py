@@ -6,6 +6,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,20 @@ class TomlFile:
 
     path: Path
     data: dict[str, Any]
-    lines: Mapping[Keys, int]
+    text: str
+
+    @cached_property
+    def lines(self) -> Mapping[Keys, int]:
+        """The line of every key, counted when somebody asks: a file without errors is read several times as fast."""
+        return key_lines(self.text)
+
+    def stands(self, keys: Keys) -> bool:
+        """Whether something was said under these keys."""
+        return keys in self.lines
+
+    def hides(self, keys: Keys) -> bool:
+        """Whether what stands there may be a secret: not in a file that is read for all to see."""
+        return False
 
     def place(self, *keys: str | int) -> Place:
         """Where a key stands, or the nearest table or array around it that has a line."""
@@ -51,7 +65,7 @@ def read_toml(path: Path) -> TomlFile:
     """
     text = _read(path)
     try:
-        return TomlFile(path, tomllib.loads(text), key_lines(text))
+        return TomlFile(path, tomllib.loads(text), text)
     except tomllib.TOMLDecodeError as error:
         raise CubekitError(_syntax_error(path, text, str(error))) from error
     except RecursionError as error:

@@ -149,9 +149,7 @@ def test_a_health_group_with_the_name_of_a_cube(tmp_path: Path) -> None:
 def test_unknown_cube(tmp_path: Path) -> None:
     found = only(problems(tmp_path, "[cubes.k]\nuse = 'keepr'"), "CK201", 4)
     assert found.fix == 'use = "keeper"'
-    (tmp_path / "registry.toml").write_text(
-        '[cubes.far]\ncolour="feature"\ndistribution="cubekit-far"\nsummary="x"\nversions=">=1"\nprovides=[]\n'
-    )
+    (tmp_path / "registry.toml").write_text('[cubes.far]\ncolour="feature"\ndistribution="cubekit-far"\nsummary="x"\n')
     assert only(problems(tmp_path, "[cubes.k]\nuse = 'far'"), "CK201", 4).fix == "pip install cubekit-far"
 
 

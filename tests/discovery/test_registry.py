@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
-from cubekit.discovery import RegistryEntry, load_registry
+from cubekit.discovery import load_registry
+from cubekit.discovery.registry import json_schema
 from cubekit.ground.colours import Colour
 from cubekit.ground.diagnostics import CubekitError, Diagnostic, Place
-from cubekit.ground.versions import SpecifierSet
 
 ROOT = Path(__file__).parents[2]
 GOOD = """\
@@ -17,8 +18,15 @@ GOOD = """\
 colour = "data"
 distribution = "cubekit-store"
 summary = "Keeps things"
-versions = ">=1,<2"
-"""
+[[cubes.store.releases]]
+version = "1.0"
+api = ">=0.1,<0.2"
+publisher = "Ada"
+provides = ["test.store@1.2"]
+requires = ["test.clock>=1,<2"]
+permissions = ["files"]
+files = [{ name = "cubekit_store-1.0-py3-none-any.whl", sha256 = "%s" }]
+""" % ("0" * 64)
 
 
 def problems(tmp_path: Path, text: str) -> list[Diagnostic]:
@@ -30,85 +38,100 @@ def problems(tmp_path: Path, text: str) -> list[Diagnostic]:
 
 
 def test_the_registry_of_this_repository_knows_the_saju_cube() -> None:
-    path = ROOT / "registry.toml"
-    saju = next(entry for entry in load_registry(path) if entry.name == "saju-calculation")
+    saju = load_registry(ROOT / "registry.toml").cubes["saju-calculation"]
     assert saju.colour is Colour.FEATURE
     assert saju.distribution == "cubekit-saju-calculation"
-    assert saju.contracts == ("saju.calendar",)
-    assert saju.summary
-    assert saju.place.text() == "[cubes.saju-calculation]"
+    assert saju.contracts == ["saju.calendar"]
+    assert saju.newest is not None
+    assert saju.newest.version == "0.1.0"
 
 
-def test_a_registry_is_read_in_its_order(tmp_path: Path) -> None:
-    path = tmp_path / "registry.toml"
-    path.write_text(GOOD + GOOD.replace("store", "archive") + 'provides = ["a.b", "c"]\n', "utf-8")
-    assert load_registry(path) == (
-        RegistryEntry(
-            "store", Colour.DATA, "cubekit-store", "Keeps things", SpecifierSet(">=1,<2"), (), Place(str(path), 1)
-        ),
-        RegistryEntry(
-            "archive",
-            Colour.DATA,
-            "cubekit-archive",
-            "Keeps things",
-            SpecifierSet(">=1,<2"),
-            ("a.b", "c"),
-            Place(str(path), 6),
-        ),
+def test_the_newest_release_is_no_withdrawn_one_and_no_pre_release(tmp_path: Path) -> None:
+    more = "".join(
+        f'[[cubes.store.releases]]\nversion = "{version}"\napi = ">=0.1"\npublisher = "Ada"\n{extra}\n'
+        for version, extra in (("1.10", ""), ("1.9", ""), ("2.0", 'yanked = "loses data"'), ("3.0rc1", ""))
     )
+    (tmp_path / "registry.toml").write_text(GOOD + more, "utf-8")
+    store = load_registry(tmp_path / "registry.toml").cubes["store"]
+    assert store.newest is not None
+    assert store.newest.version == "1.10"
+    assert store.release("1.0.0") == store.releases[0]
+    assert store.release("4") is None
 
 
 def test_an_empty_registry_knows_no_cubes(tmp_path: Path) -> None:
     path = tmp_path / "registry.toml"
     path.touch()
-    assert load_registry(path) == ()
+    assert load_registry(path).cubes == {}
 
 
 @pytest.mark.parametrize(
     ("old", "new", "line", "message", "needed"),
     [
-        ('"data"', '"blue"', 2, '"cubes.store.colour" has a wrong value', "one of: feature, network"),
-        ('"data"', "3", 2, '"cubes.store.colour" has a wrong value', "a text"),
+        ('"data"', '"blue"', 2, '"cubes.store.colour" has a wrong value', "'feature', 'network'"),
         ('colour = "data"\n', "", 1, '"cubes.store.colour" is missing', None),
-        ('"Keeps things"', '" "', 4, '"cubes.store.summary" has a wrong value', "a text"),
-        ('">=1,<2"', '"newest"', 5, '"cubes.store.versions" has a wrong value', "a version range"),
-        ("[cubes.store]", "[cubes.Store]", 1, '"cubes.Store" has a wrong value', "a cube's name"),
+        (
+            '"cubekit-store"',
+            '"Cubekit_Store"',
+            3,
+            '"cubes.store.distribution" has a wrong value',
+            "the normalised name",
+        ),
+        ('"Keeps things"', '" "', 4, '"cubes.store.summary" has a wrong value', None),
+        ('"1.0"', '"newest"', 6, '"cubes.store.releases.0.version" has a wrong value', "a version such as"),
+        ('">=0.1,<0.2"', '"any"', 7, '"cubes.store.releases.0.api" has a wrong value', "a version range such as"),
+        (
+            "store@1.2",
+            "store",
+            9,
+            '"cubes.store.releases.0.provides.0" has a wrong value',
+            "a contract with its version",
+        ),
+        ('"test.clock>=1,<2"', "3", 10, '"cubes.store.releases.0.requires.0" has a wrong value', "a valid string"),
+        (
+            '"files"]',
+            '"moon"]',
+            11,
+            '"cubes.store.releases.0.permissions.0" has a wrong value',
+            "'environment', 'files'",
+        ),
+        ("000", "0x0", 12, '"cubes.store.releases.0.files.0.sha256" has a wrong value', None),
+        ("cubekit_store-1.0-py3", "../x", 12, '"cubes.store.releases.0.files.0.name" has a wrong value', None),
         ("summary", "sumary", 4, 'unknown key "cubes.store.sumary"', "one of: colour"),
-        ("[cubes.store]", "more = 1\n[cubes.store]", 1, 'unknown key "more"', "one of: cubes"),
+        ("[cubes.store]\n", "more = 1\n[cubes.store]\n", 1, 'unknown key "more"', "one of: cubes"),
     ],
 )
 def test_bad_content_is_refused_with_its_line(
     tmp_path: Path, old: str, new: str, line: int, message: str, needed: str | None
 ) -> None:
-    problem = next(item for item in problems(tmp_path, GOOD.replace(old, new)) if item.message == message)
+    problem = next(item for item in problems(tmp_path, GOOD.replace(old, new, 1)) if item.message == message)
     assert problem.place == Place(str(tmp_path / "registry.toml"), line)
     assert problem.code == ("CK103" if "unknown" in message else "CK104")
     assert (problem.needed or "").startswith(needed or "")
 
 
 def test_everything_wrong_is_reported_at_once_in_the_order_of_the_file(tmp_path: Path) -> None:
-    text = GOOD.replace("data", "blue") + 'provides = [\n  "a.b",\n  "a.b@1",\n  3,\n]\ncolor = "ui"\nx = 1\n'
+    text = GOOD.replace("data", "blue").replace("test.store@1.2", "test.store").replace("summary", "sumary")
     found = problems(tmp_path, text)
-    assert [(item.code, item.place and item.place.line) for item in found] == [
-        ("CK104", 2),
-        ("CK104", 8),
-        ("CK104", 9),
-        ("CK103", 11),
-        ("CK103", 12),
-    ]
-    assert [item.fix for item in found[3:]] == ['write "colour"', 'remove "x"']
+    assert [item.place.line for item in found if item.place] == [1, 2, 4, 9]
 
 
-@pytest.mark.parametrize(
-    ("text", "found"),
-    [("cubes = 1", "1 (int)"), ("cubes.a = 'x'", "'x' (str)"), (GOOD + "provides = 'a'", "'a' (str)")],
-)
-def test_a_wrong_shape_is_refused(tmp_path: Path, text: str, found: str) -> None:
-    (problem,) = problems(tmp_path, text)
-    assert (problem.code, problem.found) == ("CK104", found)
+def test_a_version_is_released_once(tmp_path: Path) -> None:
+    release = GOOD[GOOD.index("[[") :]
+    (problem,) = problems(tmp_path, GOOD + release)
+    assert problem.needed == 'one release for one version: "store" has 1.0 twice'
+
+
+@pytest.mark.parametrize("text", ["cubes = 1", "cubes.a = 'x'", "schema = 2", "[cubes.Store]\n"])
+def test_a_wrong_shape_is_refused(tmp_path: Path, text: str) -> None:
+    assert problems(tmp_path, text)[0].code == "CK104"
 
 
 def test_a_registry_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
     assert problems(tmp_path, "a = ")[0].code == "CK102"
     with pytest.raises(CubekitError, match="CK101"):
         load_registry(tmp_path / "missing.toml")
+
+
+def test_the_published_schema_is_the_one_in_force() -> None:
+    assert json.loads((ROOT / "docs" / "registry.schema.json").read_text("utf-8")) == json_schema()
