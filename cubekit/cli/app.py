@@ -21,7 +21,18 @@ OK, FAILED, USAGE, NOT_FOUND, INVALID, UNTRUSTED, UNREACHABLE = range(7)
 """Exit codes of the public contract."""
 
 _INTERRUPTED = 130
-_EXIT_CODES = {"CK101": NOT_FOUND, "CK501": NOT_FOUND, "CK502": UNREACHABLE, "CK503": FAILED, "CK504": USAGE}
+_EXIT_CODES = {
+    "CK101": NOT_FOUND,
+    "CK501": NOT_FOUND,
+    "CK502": UNREACHABLE,
+    "CK503": FAILED,
+    "CK504": USAGE,
+    "CK601": UNREACHABLE,
+    "CK602": NOT_FOUND,
+    "CK613": FAILED,
+    "CK614": FAILED,
+    **dict.fromkeys(("CK606", "CK607", "CK608", "CK609", "CK610", "CK611"), UNTRUSTED),
+}
 
 
 def run() -> int:
@@ -63,7 +74,9 @@ def _know_shells() -> None:
 
 
 def exit_code(error: CubekitError) -> int:
-    """The status for an error: that of its first diagnostic's code."""
+    """The status for an error: that of its first diagnostic's code, unless something is not trusted."""
+    if any(_EXIT_CODES.get(found.code) == UNTRUSTED for found in error.diagnostics):
+        return UNTRUSTED
     code = next((found.code for found in error.diagnostics if found.severity == "error"), error.diagnostics[0].code)
     return _EXIT_CODES.get(code, FAILED if code.startswith("CK4") else INVALID)
 

@@ -44,16 +44,17 @@ VERBS: Mapping[str, Verb] = {
     "replace": Verb("serving:replace", "Replace the workers of a running service one by one."),
     "status": Verb("statuses:status", "Show a running service: its cubes, and what is wrong with them."),
     "top": Verb("tops:top", "Watch the cubes of a running service at work."),
+    "registry": Verb("registries:registry", "Find, add, lock, verify and publish cubes."),
     "doctor": Verb("doctoring:doctor", "Tell what is wrong with this installation."),
     "bench": Verb("measuring:bench", "Measure this checkout on this machine."),
     "completion": Verb("shells:completion", "Print the completion script of a shell."),
 }
 
 
-def make_group(extensions: tuple[ExtensionInfo, ...]) -> type[TyperGroup]:
-    """Return the group of all verbs and of the commands of plugins, for `typer.Typer`."""
-    summaries = {name: verb.summary for name, verb in VERBS.items()}
-    plugins = {extension.name: extension for extension in extensions if extension.name not in VERBS}
+def make_group(extensions: tuple[ExtensionInfo, ...] = (), verbs: Mapping[str, Verb] = VERBS) -> type[TyperGroup]:
+    """Return the group of some verbs and of the commands of plugins, for `typer.Typer`."""
+    summaries = {name: verb.summary for name, verb in verbs.items()}
+    plugins = {extension.name: extension for extension in extensions if extension.name not in verbs}
     summaries |= {name: f"(from {plugin.distribution} {plugin.version})" for name, plugin in plugins.items()}
 
     class Verbs(TyperGroup):
@@ -61,8 +62,8 @@ def make_group(extensions: tuple[ExtensionInfo, ...]) -> type[TyperGroup]:
             return list(summaries)
 
         def get_command(self, ctx: Context, cmd_name: str) -> Command | None:
-            if cmd_name in VERBS:
-                return _build(cmd_name, VERBS[cmd_name])
+            if cmd_name in verbs:
+                return _build(cmd_name, verbs[cmd_name])
             return _build_extension(plugins[cmd_name]) if cmd_name in plugins else None
 
         def format_commands(self, ctx: Context, formatter: HelpFormatter) -> None:

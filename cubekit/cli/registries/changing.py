@@ -1,0 +1,239 @@
+"""``registry add``, ``remove`` and ``lock``: what a service is made of."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cubekit.cli.console import console, table
+from cubekit.cli.options import Json, Service
+from cubekit.cli.registries.project import (
+    DryRun,
+    Offline,
+    Project,
+    RegistryPath,
+    ServiceOption,
+    finish,
+    open_project,
+    shelf_for,
+)
+from cubekit.discovery import scan
+from cubekit.ground.diagnostics import CubekitError, Diagnostic
+
+if TYPE_CHECKING:
+    from cubekit.ground.versions import SpecifierSet
+    from cubekit.registry.changes import Changes
+    from cubekit.registry.lock import Lock
+    from cubekit.registry.shelf import Shelf
+
+__all__ = ["add", "lock", "remove"]
+
+
+def add(
+    cubes: Annotated[
+        list[str] | None, typer.Argument(metavar="CUBE", help='Such as greeter or "greeter>=1,<2"; none: the lock.')
+    ] = None,
+    service: ServiceOption = Path(),
+    registry: RegistryPath = None,
+    dry_run: DryRun = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    offline: Offline = False,
+    json: Json = False,
+) -> None:
+    """Install cubes, write them into the service file, and lock them. Without a name, install what is locked."""
+    project = open_project(service)
+    shelf = shelf_for(registry, project.service, offline=offline)
+    if not cubes:
+        _install_locked(project, shelf, dry_run=dry_run)
+        return
+    asked = _asked(cubes)
+    wanted = {name: versions for name, (versions, _) in project.wanted.items()}
+    for name, versions in asked.items():
+        wanted[name] = wanted.get(name, versions) & versions
+    changes = _prepare(project, shelf, wanted, fresh=set(asked))
+    new = {name: choice for name, choice in changes.choices.items() if name not in project.wanted}
+    uses = {name: _use(name, choice.release.version, asked.get(name)) for name, choice in new.items()}
+    _show(project, changes, uses, dry_run=dry_run)
+    if dry_run:
+        return
+    if sys.stdin.isatty() and not (yes or console.as_json):
+        typer.confirm("Go on?", abort=True, err=True)
+    from cubekit.registry.lock import write_lock
+    from cubekit.registry.service_edits import add_cubes
+
+    console.progress("installing")
+    changes.carry_out()
+    write_lock(project.lock_path, changes.lock)
+    add_cubes(project.service, uses)
+
+
+def remove(
+    name: Annotated[str, typer.Argument(help="Name of a cube.")],
+    service: ServiceOption = Path(),
+    dry_run: DryRun = False,
+    json: Json = False,
+) -> None:
+    """Take a cube out of service file, lock and environment. Imports nothing, so it works on a broken cube."""
+    from cubekit.composition.documents import service_path
+    from cubekit.ground.toml_lines import read_toml
+    from cubekit.registry.changes import needed, requirements_of
+    from cubekit.registry.installer import uninstall
+    from cubekit.registry.lock import lock_path, read_lock, write_lock
+    from cubekit.registry.service_edits import remove_cubes, users_of
+
+    path = service_path(service)
+    file = read_toml(path) if path.exists() else None
+    before = read_lock(lock_path(path))
+    locked, catalogue = before.get(name), scan(refresh=True)
+    here = catalogue.get(name)
+    claims = catalogue.conflicts.get(name, (here,) if here else ())
+    instances = users_of(file, name) if file else []
+    if not (claims or locked or instances):
+        close = ", ".join(catalogue.suggest(name)) or "nothing similar"
+        raise CubekitError(Diagnostic("CK501", f'there is no cube "{name}" to remove', found=close, fix="cubekit list"))
+    cubes = [cube for cube in before.cubes if cube.name != name]
+    # Other cubes that are in the lock may come from the same distribution.
+    distributions = sorted({claim.distribution for claim in claims} - {cube.distribution for cube in cubes})
+    names = needed(requirements_of(cube.distribution) for cube in cubes)
+    kept = [one for one in before.distributions if one.name in names]
+    left = [one.name for one in before.distributions if one.name not in names]
+    done = "would be removed" if dry_run else "removed"
+    lines = [f"{done}: {', '.join(distributions) or 'nothing was installed'}"]
+    lines += [f"{done} from {path}: {', '.join(instances)}"] if instances else []
+    lines += [f"no locked cube needs any more: {', '.join(left)}; pip uninstall {' '.join(left)}"] if left else []
+    if not dry_run:
+        if file:
+            remove_cubes(file, instances)
+        console.progress("uninstalling")
+        uninstall(distributions)
+        if locked:
+            write_lock(lock_path(path), before.model_copy(update={"cubes": cubes, "distributions": kept}))
+    payload = {"name": name, "distributions": distributions, "instances": instances, "left": left, "dryRun": dry_run}
+    console.data("\n".join(lines), payload)
+
+
+def lock(
+    service: Service = Path(),
+    check: Annotated[bool, typer.Option("--check", help="Write nothing; exit with 4 if it does not fit.")] = False,
+    upgrade: Annotated[bool, typer.Option("--upgrade", help="Take the newest releases that fit.")] = False,
+    registry: RegistryPath = None,
+    dry_run: DryRun = False,
+    offline: Offline = False,
+    json: Json = False,
+) -> None:
+    """Choose a release of every cube of a service and write cubekit.lock. Installs nothing."""
+    from cubekit.registry.lock import outdated_by, write_lock
+    from cubekit.registry.verification import registry_problems
+
+    project = open_project(service)
+    shelf = shelf_for(registry, project.service, offline=offline)
+    if check:
+        problems = outdated_by(project.lock, project.wanted, project.lock_path)
+        finish([*problems, *registry_problems(project.lock, shelf)], str(project.lock_path))
+        return
+    wanted = {name: versions for name, (versions, _) in project.wanted.items()}
+    changes = _prepare(project, shelf, wanted, fresh=set(wanted) if upgrade else set())
+    _show(project, changes, {}, dry_run=dry_run)
+    if not dry_run:
+        write_lock(project.lock_path, changes.lock)
+
+
+def _asked(texts: list[str]) -> dict[str, SpecifierSet]:
+    from cubekit.ground.versions import split_use
+
+    try:
+        return dict(map(split_use, texts))
+    except ValueError as error:
+        raise CubekitError(Diagnostic("CK504", str(error), fix='cubekit registry add "greeter>=1,<2"')) from error
+
+
+def _prepare(project: Project, shelf: Shelf, wanted: dict[str, SpecifierSet], *, fresh: set[str]) -> Changes:
+    """Work out what changes. Cubes keep the version that they are locked or installed in, but for fresh ones."""
+    from cubekit.registry.changes import prepare
+
+    catalogue = scan(refresh=True)
+    preferred = {cube.name: cube.version for cube in catalogue.cubes} | {
+        cube.name: cube.version for cube in project.lock.cubes
+    }
+    return prepare(
+        shelf,
+        wanted,
+        lock=project.lock,
+        installed=catalogue,
+        preferred={name: version for name, version in preferred.items() if name not in fresh},
+        progress=console.progress,
+    )
+
+
+def _install_locked(project: Project, shelf: Shelf, *, dry_run: bool) -> None:
+    from cubekit.registry.changes import install_locked
+    from cubekit.registry.lock import outdated_by
+    from cubekit.registry.verification import registry_problems
+
+    problems = outdated_by(project.lock, project.wanted, project.lock_path)
+    problems += registry_problems(project.lock, shelf)
+    if problems:
+        raise CubekitError(problems)
+    if not dry_run:
+        install_locked(project.lock, shelf, console.progress)
+    cubes = [f"{cube.name} {cube.version}" for cube in project.lock.cubes]
+    done = "would be installed" if dry_run else "installed"
+    console.data(f"{done} as locked: {', '.join(cubes) or 'nothing'}", {"installed": cubes, "dryRun": dry_run})
+
+
+def _use(name: str, version: str, asked: SpecifierSet | None) -> str:
+    """What the service file says: the asked range, or releases that should not break what works now."""
+    from cubekit.ground.versions import Version
+
+    if asked:
+        return f"{name}{asked}"
+    release = Version(version).release
+    major, minor = (*release, 0)[:2]
+    return f"{name}>={version},<{major + 1}" if major else f"{name}>={version},<0.{minor + 1}"
+
+
+def _show(project: Project, changes: Changes, uses: dict[str, str], *, dry_run: bool) -> None:
+    rows = _rows(project.lock, changes)
+    lines = [["", "CUBE", "FROM", "TO", "REGISTRY", "PERMISSIONS"]]
+    lines += [
+        [row["mark"], row["name"], row["from"] or "-", row["to"] or "-", row["registry"], _permissions(row)]
+        for row in rows
+    ]
+    brought = [f"{one.name} {one.version}" for one in changes.brought]
+    text = [table(lines) if rows else "No cube changes."]
+    text += [f"pip will install: {', '.join(brought)}" if brought else "pip has nothing to install"]
+    text += [f'service file: [cubes.{name}] use = "{use}"' for name, use in uses.items()]
+    if any(row["newPermissions"] for row in rows):
+        text.append("Permissions are what a cube's author declares; nothing enforces them.")
+    payload = {"cubes": rows, "pip": brought, "service": uses, "dryRun": dry_run, "lock": str(project.lock_path)}
+    console.data("\n".join(text), payload)
+
+
+def _rows(before: Lock, changes: Changes) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = []
+    for name in sorted({*changes.choices, *(cube.name for cube in before.cubes)}):
+        old, choice = before.get(name), changes.choices.get(name)
+        to = choice.release.version if choice else None
+        if old and old.version == to:
+            continue
+        permissions = list(choice.release.permissions) if choice else []
+        rows.append(
+            {
+                "mark": "+" if old is None else "-" if to is None else "~",
+                "name": name,
+                "from": old.version if old else None,
+                "to": to,
+                "registry": choice.found.source.name if choice else old.registry if old else "",
+                "permissions": permissions,
+                "newPermissions": [one for one in permissions if old is None or one not in old.permissions],
+            }
+        )
+    return rows
+
+
+def _permissions(row: dict[str, Any]) -> str:
+    marked = [f"{one} (new)" if one in row["newPermissions"] else one for one in row["permissions"]]
+    return ", ".join(marked) or "none"

@@ -1,0 +1,93 @@
+"""``registry publish`` and ``yank``: what the owner of a registry's directory does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cubekit.cli.console import console
+from cubekit.cli.options import Json
+from cubekit.cli.registries.project import local_registry
+
+__all__ = ["publish", "yank"]
+
+To = Annotated[Path | None, typer.Option("--to", metavar="DIR", help="The registry's directory; default the nearest.")]
+Keys = Annotated[Path | None, typer.Option("--keys", metavar="DIR", help="Private keys: sign the registry with them.")]
+Valid = Annotated[int, typer.Option("--valid", metavar="DAYS", min=1, help="How long readers may trust the signature.")]
+
+
+def publish(
+    cubes: Annotated[
+        list[Path] | None, typer.Argument(metavar="DIR", help="Of a distribution, with what was built in its dist.")
+    ] = None,
+    to: To = None,
+    keys: Keys = None,
+    valid: Valid = 30,
+    json: Json = False,
+) -> None:
+    """Add built cubes to a registry's directory. With --keys sign it; without a DIR only that, before it expires."""
+    directory = _directory(to)
+    done = []
+    if cubes:
+        from cubekit.registry.publishing import publish as add
+
+        for cube in cubes:
+            console.progress(f"publishing {cube}")
+            done.append(add(cube, directory))
+    lines = [f"{one.distribution} {one.version}: {', '.join(one.files)}" for one in done]
+    root = _sign(directory, keys, valid)
+    lines += [f"signed for {valid} days; readers need {root}"] if root else _unsigned(directory)
+    published = [
+        {"distribution": one.distribution, "version": one.version, "cubes": list(one.cubes), "files": list(one.files)}
+        for one in done
+    ]
+    payload = {"registry": str(directory), "published": published, "root": str(root) if root else None}
+    console.data("\n".join(lines) or "nothing to do: name a directory, or --keys", payload)
+
+
+def yank(
+    name: Annotated[str, typer.Argument(help="Name of a cube.")],
+    version: Annotated[str, typer.Argument(help="Version of the release.")],
+    reason: Annotated[str | None, typer.Option("--reason", help="Why nobody should install it.")] = None,
+    undo: Annotated[bool, typer.Option("--undo", help="Take it back.")] = False,
+    to: To = None,
+    keys: Keys = None,
+    valid: Valid = 30,
+    json: Json = False,
+) -> None:
+    """Withdraw a release: nobody gets it any more, and who has it is told."""
+    from cubekit.registry.publishing import yank as mark
+
+    if undo == (reason is not None):
+        raise typer.BadParameter("give either --reason TEXT or --undo")
+    directory = _directory(to)
+    mark(directory, name, version, reason)
+    root = _sign(directory, keys, valid)
+    text = f"{name} {version} is {'no longer withdrawn' if undo else 'withdrawn'}"
+    notes = [] if root else _unsigned(directory)
+    console.data("\n".join([text, *notes]), {"name": name, "version": version, "yanked": reason})
+
+
+def _directory(to: Path | None) -> Path:
+    found = to if to is not None else local_registry(None)
+    return found.parent if found.suffix == ".toml" else found
+
+
+def _sign(directory: Path, keys: Path | None, valid: int) -> Path | None:
+    if keys is None:
+        return None
+    from datetime import UTC, datetime, timedelta
+
+    from cubekit.registry.signing import sign_registry
+
+    console.progress("signing")
+    now = datetime.now(UTC).replace(microsecond=0)
+    return sign_registry(directory, keys, now=now, valid=timedelta(days=valid))
+
+
+def _unsigned(directory: Path) -> list[str]:
+    if not (directory / "metadata").is_dir():
+        return []
+    return ["Readers who check signatures see nothing of it yet: cubekit registry publish --keys DIR"]

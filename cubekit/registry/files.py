@@ -1,0 +1,74 @@
+"""Writes files in one step, so that an interruption leaves the old or the new ones and never half of one."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import Any
+
+__all__ = ["to_toml", "write_whole"]
+
+
+def write_whole(path: Path, content: str | bytes) -> None:
+    """Write a file beside its place and move it there."""
+    data = content.encode() if isinstance(content, str) else content
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as draft:
+        try:
+            draft.write(data)
+            draft.flush()
+            os.fsync(draft.fileno())
+            draft.close()
+            os.chmod(draft.name, path.stat().st_mode & 0o777 if path.exists() else 0o644)
+            os.replace(draft.name, path)
+        except BaseException:  # also of Ctrl-C: nothing may be left behind
+            Path(draft.name).unlink(missing_ok=True)
+            raise
+
+
+def to_toml(data: Mapping[str, Any]) -> str:
+    """Write tables, arrays of tables, texts, numbers and lists as TOML. What is None or empty is left out."""
+    return "\n".join(_table(data, ())).strip() + "\n"
+
+
+def _table(data: Mapping[str, Any], path: tuple[str, ...]) -> list[str]:
+    present = {key: value for key, value in data.items() if value is not None and value != [] and value != {}}
+    lines = [f"{_key(key)} = {_value(value)}" for key, value in present.items() if not _is_nested(key, value)]
+    for key, value in present.items():
+        if not _is_nested(key, value):
+            continue
+        name = ".".join(map(_key, (*path, key)))
+        if isinstance(value, Mapping):
+            inner = _table(value, (*path, key))
+            plain = any(not _is_nested(name, item) for name, item in value.items())
+            lines += ["", f"[{name}]", *inner] if plain else inner
+        else:
+            for item in value:
+                lines += ["", f"[[{name}]]", *_table(item, (*path, key))]
+    return lines
+
+
+def _is_nested(key: str, value: Any) -> bool:
+    """Whether a value has headers of its own. Files are short, and many: they go on one line each."""
+    return isinstance(value, Mapping) or (
+        isinstance(value, list) and bool(value) and isinstance(value[0], Mapping) and key != "files"
+    )
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f"{_key(key)} = {_value(item)}" for key, item in value.items()) + " }"
+    if isinstance(value, list):
+        items = [_value(item) for item in value]
+        if any(isinstance(item, Mapping) for item in value):
+            return "[\n" + "".join(f"    {item},\n" for item in items) + "]"
+        return f"[{', '.join(items)}]"
+    # A JSON string is a TOML string, but for DEL, which only TOML forbids.
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _key(key: str) -> str:
+    return key if key.replace("-", "").replace("_", "").isalnum() and key.isascii() else _value(key)

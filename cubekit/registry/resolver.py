@@ -1,0 +1,204 @@
+"""Chooses releases so that every cube has the contracts that it requires, in a version that it was written for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from cubekit import __version__
+from cubekit.discovery.registry import RegistryEntry, Release
+from cubekit.ground.diagnostics import CubekitError, Diagnostic
+from cubekit.ground.versions import SpecifierSet, Version, admits, parse_range, parse_versioned_name, split_use
+from cubekit.registry.shelf import Found, Shelf
+from cubekit.registry.wheels import best_wheel
+
+__all__ = ["Choice", "resolve"]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A release that was chosen."""
+
+    found: Found
+    release: Release
+
+    @property
+    def name(self) -> str:
+        """The cube's name."""
+        return self.found.name
+
+    @property
+    def entry(self) -> RegistryEntry:
+        """What the registry says of the cube."""
+        return self.found.entry
+
+
+def resolve(
+    wanted: Mapping[str, SpecifierSet],
+    shelf: Shelf,
+    *,
+    preferred: Mapping[str, str] | None = None,
+    installed: Mapping[str, str] | None = None,
+) -> dict[str, Choice]:
+    """Choose a release of every wanted cube, and of cubes that provide what these require and nobody among them does.
+
+    :param preferred: versions to keep where they fit; else the newest release is taken.
+    :param installed: versions of installed cubes. A release without files is taken only if it is here already.
+    :raises CubekitError: CK602 for an unknown cube, CK603 if no releases fit together, CK608 if only yanked ones do.
+    """
+    return _Search(shelf, preferred or {}, installed or {}).run(dict(wanted))
+
+
+@dataclass
+class _Search:
+    shelf: Shelf
+    preferred: Mapping[str, str]
+    installed: Mapping[str, str]
+    conflict: Diagnostic | None = None
+    """What stood in the way where the search came farthest."""
+    depth: int = -1
+    _candidates: dict[str, list[Choice]] = field(default_factory=dict)
+
+    def run(self, wanted: dict[str, SpecifierSet]) -> dict[str, Choice]:
+        while True:
+            for name in wanted:
+                self._candidates.setdefault(name, self._admitted(self.shelf.get(name), wanted[name]))
+            chosen = next(self._assign(sorted(wanted), {}), None)
+            if chosen is None:
+                raise CubekitError(self.conflict or _unfit(sorted(wanted)))
+            missing = next(self._missing(chosen), None)
+            if missing is None:
+                return chosen
+            wanted[self._provider(*missing)] = SpecifierSet()
+
+    def _admitted(self, found: Found, versions: SpecifierSet) -> list[Choice]:
+        """The releases that may be taken, the preferred one first and then the newest."""
+        reasons, admitted, yanked = [], [], []
+        for release in found.entry.releases:
+            if not admits(versions, release.version):
+                reasons.append(f"{release.version}: not {versions}")
+            elif not admits(parse_range(release.api), __version__):
+                reasons.append(f"{release.version}: for cubekit-core {release.api}, and this is {__version__}")
+            elif release.yanked is not None:
+                yanked.append(release)
+            elif best_wheel(release) is None and not self._is_here(found.name, release):
+                reasons.append(f"{release.version}: no wheel for this Python and system")
+            else:
+                admitted.append(Choice(found, release))
+        if yanked and not admitted:
+            raise _only_yanked(found, yanked)
+        if not admitted:
+            raise CubekitError(
+                Diagnostic(
+                    "CK603",
+                    f'no release of the cube "{found.name}" can be taken',
+                    needed=f"{found.name} {versions}".strip(),
+                    found="\n".join(reasons) or "no release at all",
+                    fix=f"cubekit registry show {found.name}",
+                )
+            )
+        kept = self.preferred.get(found.name)
+        return sorted(admitted, key=lambda one: _rank(one.release.version, kept), reverse=True)
+
+    def _is_here(self, name: str, release: Release) -> bool:
+        here = self.installed.get(name)
+        return not release.files and here is not None and Version(here) == Version(release.version)
+
+    def _assign(self, names: list[str], chosen: dict[str, Choice]) -> Iterator[dict[str, Choice]]:
+        if len(chosen) == len(names):
+            yield chosen
+            return
+        for choice in self._candidates[names[len(chosen)]]:
+            further = {**chosen, choice.name: choice}
+            if self._fits(further, names):
+                yield from self._assign(names, further)
+
+    def _fits(self, chosen: Mapping[str, Choice], names: list[str]) -> bool:
+        """Whether no requirement of what is chosen has only providers that are chosen, and none of them in range."""
+        for name, contract, admitted in _requirements(chosen):
+            able = [other for other in names if other != name and self._may_provide(other, contract)]
+            offers = {other: _provided(chosen[other], contract) for other in able if other in chosen}
+            if not able or len(offers) < len(able):
+                continue
+            if not any(version is not None and admits(admitted, version) for version in offers.values()):
+                self._remember(chosen, name, contract, admitted, offers)
+                return False
+        return True
+
+    def _may_provide(self, name: str, contract: str) -> bool:
+        return any(_provided(choice, contract) for choice in self._candidates[name])
+
+    def _remember(
+        self,
+        chosen: Mapping[str, Choice],
+        name: str,
+        contract: str,
+        admitted: SpecifierSet,
+        offers: Mapping[str, Version | None],
+    ) -> None:
+        if len(chosen) <= self.depth:
+            return
+        self.depth = len(chosen)
+        found = [f"{other} {chosen[other].release.version} provides {contract} {offers[other]}" for other in offers]
+        self.conflict = Diagnostic(
+            "CK603",
+            "no releases fit together",
+            needed=f"{name} {chosen[name].release.version} requires {contract} {admitted}",
+            found="\n".join(found),
+            fix=f"admit other versions of {name} or {' or '.join(offers)} in the service file",
+        )
+
+    def _missing(self, chosen: Mapping[str, Choice]) -> Iterator[tuple[str, str, SpecifierSet]]:
+        for name, contract, admitted in _requirements(chosen):
+            if not any(_provided(other, contract) for other in chosen.values() if other.name != name):
+                yield name, contract, admitted
+
+    def _provider(self, name: str, contract: str, admitted: SpecifierSet) -> str:
+        able = [found.name for found in self.shelf.providers(contract) if found.name != name]
+        if len(able) == 1:
+            return able[0]
+        raise CubekitError(
+            Diagnostic(
+                "CK603",
+                f'"{name}" requires the contract {contract}, which '
+                + (f"{len(able)} cubes provide" if able else "no cube of any registry provides"),
+                needed=f"{contract} {admitted}",
+                found=", ".join(able) or "no provider",
+                fix=f"cubekit registry add {able[0]} {name}" if able else "add a registry that has one",
+            )
+        )
+
+
+def _requirements(chosen: Mapping[str, Choice]) -> Iterator[tuple[str, str, SpecifierSet]]:
+    for name, choice in chosen.items():
+        for text in choice.release.requires:
+            yield name, *split_use(text)
+
+
+def _provided(choice: Choice, contract: str) -> Version | None:
+    versions = dict(parse_versioned_name(text) for text in choice.release.provides)
+    return versions.get(contract)
+
+
+def _rank(version: str, kept: str | None) -> tuple[bool, bool, Version]:
+    parsed = Version(version)
+    return kept is not None and parsed == Version(kept), not parsed.is_prerelease, parsed
+
+
+def _unfit(names: list[str]) -> Diagnostic:
+    return Diagnostic("CK603", f"no releases of {', '.join(names)} fit together", fix="cubekit registry show NAME")
+
+
+def _only_yanked(found: Found, yanked: list[Release]) -> CubekitError:
+    newest = found.entry.newest
+    return CubekitError(
+        [
+            Diagnostic(
+                "CK608",
+                f'{found.name} {release.version} was withdrawn by its publisher: "{release.yanked}"',
+                found=f'in registry "{found.source.name}"',
+                fix=f"admit {newest.version} instead" if newest else f"cubekit registry show {found.name}",
+            )
+            for release in yanked
+        ]
+    )

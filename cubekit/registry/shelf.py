@@ -1,0 +1,101 @@
+"""Several registries as one: every name belongs to one of them, and so to one distribution."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cubekit.discovery.registry import DistributionRelease, Registry, RegistryEntry, load_registry
+from cubekit.ground.diagnostics import CubekitError, Diagnostic
+from cubekit.registry.copies import current_file
+from cubekit.registry.index import all_sources
+from cubekit.registry.sources import Source
+
+__all__ = ["Found", "Shelf", "open_shelf"]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A known cube, and the registry that its name belongs to."""
+
+    name: str
+    source: Source
+    entry: RegistryEntry
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """What all registries know, those of higher priority first."""
+
+    registries: tuple[tuple[Source, Registry], ...]
+
+    def get(self, name: str) -> Found:
+        """Return a cube from the registry that its name belongs to.
+
+        :raises CubekitError: CK602 if no registry has it; CK607 if two of one priority say different things of it.
+        """
+        claims = [Found(name, source, known.cubes[name]) for source, known in self.registries if name in known.cubes]
+        if not claims:
+            raise self._unknown(name)
+        first = claims[0]
+        for other in claims[1:]:
+            if other.source.priority == first.source.priority and other.entry.distribution != first.entry.distribution:
+                raise _contested(first, other)
+        return first
+
+    def __iter__(self) -> Iterator[Found]:
+        """All cubes, each from the registry that its name belongs to."""
+        names = sorted({name for _, known in self.registries for name in known.cubes})
+        return map(self.get, names)
+
+    def providers(self, contract: str) -> list[Found]:
+        """The cubes that provide a contract in any release that is not yanked."""
+        return [
+            found
+            for found in self
+            if any(contract == text.partition("@")[0] for one in found.entry.releases
+                   if one.yanked is None for text in one.provides)
+        ]  # fmt: skip
+
+    def releases(self, distribution: str) -> tuple[Source, Sequence[DistributionRelease]] | None:
+        """The registry that a distribution belongs to, a cube's or another, and its releases there."""
+        for source, known in self.registries:
+            if distribution in known.distributions:
+                return source, known.distributions[distribution].releases
+            entries = [entry for entry in known.cubes.values() if entry.distribution == distribution]
+            if entries:
+                return source, [release for entry in entries for release in entry.releases]
+        return None
+
+    def _unknown(self, name: str) -> CubekitError:
+        from difflib import get_close_matches
+
+        known = {known for _, registry in self.registries for known in registry.cubes}
+        close = get_close_matches(name, known, n=3)
+        places = ", ".join(f"{source.name} ({source.address})" for source, _ in self.registries)
+        message = f'no registry has a cube called "{name}"'
+        fix = f"cubekit registry add {close[0]}" if close else f"cubekit registry search {name}"
+        return CubekitError(Diagnostic("CK602", message, needed=f"a cube of: {places}", fix=fix))
+
+
+def open_shelf(local: Path, *, offline: bool = False) -> Shelf:
+    """Read the local registry and all that it names.
+
+    :raises CubekitError: if one cannot be read, or is not to be trusted.
+    """
+    sources = sorted(all_sources(local), key=lambda one: -one.priority)
+    return Shelf(tuple((source, load_registry(current_file(source, offline=offline))) for source in sources))
+
+
+def _contested(one: Found, other: Found) -> CubekitError:
+    return CubekitError(
+        Diagnostic(
+            "CK607",
+            f'two registries of one priority give the cube "{one.name}" to different distributions',
+            needed="one distribution for one cube name",
+            found=f"{one.entry.distribution} in {one.source.name}\n{other.entry.distribution} in {other.source.name}",
+            fix=f"in registry.toml give [registries.{one.source.name}] or [registries.{other.source.name}] "
+            "a higher priority",
+        )
+    )

@@ -1,0 +1,109 @@
+"""Signs a registry's directory as a TUF repository, so that readers notice what was changed, rolled back or held back.
+
+Needs the extra ``trust``. Everything new is written under new names; ``timestamp.json``, which points at it, comes last
+and in one step, so that readers see the old registry or the new one.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from cubekit.ground.diagnostics import CubekitError, Diagnostic
+from cubekit.registry.files import write_whole
+from cubekit.registry.trust import METADATA, TARGET, TARGETS
+
+try:
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+    from securesystemslib.signer import CryptoSigner
+    from tuf.api.metadata import Metadata, Root, Snapshot, TargetFile, Targets, Timestamp
+except ImportError as error:
+    raise CubekitError(
+        Diagnostic("CK614", "signing needs the extra \"trust\"", found=str(error),
+                   fix="pip install 'cubekit-core[trust]'")
+    ) from error  # fmt: skip
+
+__all__ = ["sign_registry"]
+
+_ROOT_VALID, _ROOT_RENEWED = timedelta(days=365), timedelta(days=60)
+_ROLES = (Targets.type, Snapshot.type, Timestamp.type)
+
+
+def sign_registry(directory: Path, keys: Path, *, now: datetime, valid: timedelta) -> Path:
+    """Sign ``registry.toml`` of a directory; return the ``root.json`` that readers need.
+
+    :param keys: directory of the private keys ``root.pem`` and ``signing.pem``; both are made if it has neither.
+    :param now: the present, in UTC.
+    :param valid: how long readers may trust what is signed now.
+    :raises CubekitError: CK612 if a key is missing.
+    """
+    metadata = directory / METADATA
+    root = _root(metadata, keys, now)
+    number = _latest(metadata) + 1
+    signer = _key(keys, "signing")
+    content = (directory / TARGET).read_bytes()
+    target = TargetFile.from_data(TARGET, content, ["sha256"])
+    write_whole(directory / TARGETS / f"{target.hashes['sha256']}.{TARGET}", content)
+
+    expires = now + valid
+    targets = Metadata(Targets(number, expires=expires, targets={TARGET: target}))
+    snapshot = Metadata(Snapshot(number, expires=expires))
+    snapshot.signed.meta["targets.json"].version = number
+    timestamp = Metadata(Timestamp(number, expires=expires))
+    timestamp.signed.snapshot_meta.version = number
+    for signed, name in ((targets, f"{number}.targets"), (snapshot, f"{number}.snapshot"), (timestamp, "timestamp")):
+        signed.sign(signer)
+        write_whole(metadata / f"{name}.json", signed.to_bytes())
+    return root
+
+
+def _root(metadata: Path, keys: Path, now: datetime) -> Path:
+    """The newest root, made if there is none and renewed before it expires."""
+    versions = [int(path.name.partition(".")[0]) for path in metadata.glob("*.root.json")]
+    if versions:
+        known: Metadata[Root] = Metadata.from_file(str(metadata / f"{max(versions)}.root.json"))
+        if known.signed.expires - now > _ROOT_RENEWED:
+            return metadata / f"{max(versions)}.root.json"
+        root = known.signed
+        root.version += 1
+    else:
+        if not any((keys / f"{name}.pem").exists() for name in ("root", "signing")):
+            _make_keys(keys)
+        root = Root(version=1, consistent_snapshot=True)
+        root.add_key(_key(keys, "root").public_key, Root.type)
+        for role in _ROLES:
+            root.add_key(_key(keys, "signing").public_key, role)
+    root.expires = now + _ROOT_VALID
+    signed = Metadata(root)
+    signed.sign(_key(keys, "root"))
+    path = metadata / f"{root.version}.root.json"
+    write_whole(path, signed.to_bytes())
+    return path
+
+
+def _latest(metadata: Path) -> int:
+    path = metadata / "timestamp.json"
+    if not path.exists():
+        return 0
+    timestamp: Metadata[Any] = Metadata.from_file(str(path))
+    return int(timestamp.signed.version)
+
+
+def _make_keys(keys: Path) -> None:
+    keys.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for name in ("root", "signing"):
+        handle = os.open(keys / f"{name}.pem", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "wb") as file:
+            file.write(CryptoSigner.generate_ed25519().private_bytes)
+
+
+def _key(keys: Path, name: str) -> CryptoSigner:
+    path = keys / f"{name}.pem"
+    try:
+        return CryptoSigner(load_pem_private_key(path.read_bytes(), None))
+    except (OSError, ValueError, TypeError) as error:
+        message = f"the key {path} cannot be used: {getattr(error, 'strerror', None) or error}"
+        fix = f"put {name}.pem there from where it is kept, and publish again"
+        raise CubekitError(Diagnostic("CK612", message, fix=fix)) from error

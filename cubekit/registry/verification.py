@@ -1,0 +1,147 @@
+"""Compares what is installed with the lock and the registries. Imports nothing of what it looks at."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import hashlib
+import io
+import json
+import zipfile
+from collections.abc import Iterator
+from importlib.metadata import Distribution, PackageNotFoundError, distribution
+from pathlib import Path, PurePosixPath
+
+from cubekit.discovery import Catalogue
+from cubekit.discovery.cubes import normalised
+from cubekit.ground.diagnostics import CubekitError, Diagnostic
+from cubekit.ground.versions import Version
+from cubekit.registry.installer import fetch
+from cubekit.registry.lock import Lock, LockedCube, LockedDistribution
+from cubekit.registry.shelf import Shelf
+from cubekit.registry.wheels import best_wheel_of
+
+__all__ = ["registry_problems", "verify"]
+
+
+def verify(lock: Lock, shelf: Shelf, installed: Catalogue) -> list[Diagnostic]:
+    """Return all in which the installation, the lock and the registries differ."""
+    problems = registry_problems(lock, shelf)
+    for cube in lock.cubes:
+        problems += _claims(cube, installed)
+        problems += _differences(cube, cube.distribution, shelf)
+    for other in lock.distributions:
+        problems += _differences(other, other.name, shelf)
+    return problems
+
+
+def registry_problems(lock: Lock, shelf: Shelf) -> list[Diagnostic]:
+    """Return what the registries say of locked cubes otherwise than when they were locked."""
+    problems: list[Diagnostic] = []
+    for cube in lock.cubes:
+        try:
+            problems += _listed(cube, shelf)
+        except CubekitError as error:  # no registry has it any more
+            problems += error.diagnostics
+    return problems
+
+
+def _listed(cube: LockedCube, shelf: Shelf) -> Iterator[Diagnostic]:
+    found = shelf.get(cube.name)
+    if (found.source.name, found.entry.distribution) != (cube.registry, cube.distribution):
+        yield Diagnostic(
+            "CK607",
+            f'the cube "{cube.name}" is locked from elsewhere than its name belongs to',
+            needed=f'{found.entry.distribution} of registry "{found.source.name}"',
+            found=f'{cube.distribution} of registry "{cube.registry}"',
+            fix="find out who changed it; then: cubekit registry lock",
+        )
+        return
+    release = found.entry.release(cube.version)
+    if release is None:
+        message = f'registry "{cube.registry}" has no {cube.name} {cube.version} any more'
+        yield Diagnostic("CK602", message, fix="cubekit registry lock --upgrade")
+        return
+    if release.yanked is not None:
+        message = f'{cube.name} {cube.version} was withdrawn by its publisher: "{release.yanked}"'
+        yield Diagnostic(
+            "CK608", message, fix=f"cubekit registry lock --upgrade, then cubekit registry add {cube.name}"
+        )
+    listed = {file.name: file.sha256 for file in release.files}
+    for file in cube.files:
+        if (now := listed.get(file.name)) != file.sha256:
+            yield Diagnostic(
+                "CK606",
+                f'registry "{cube.registry}" lists another {file.name} than when it was locked',
+                needed=f"sha256 {file.sha256}",
+                found=f"sha256 {now}" if now else "no such file",
+                fix="a release never changes: tell the owner of the registry",
+            )
+
+
+def _claims(cube: LockedCube, installed: Catalogue) -> Iterator[Diagnostic]:
+    here = installed.get(cube.name)
+    for claim in (*installed.conflicts.get(cube.name, ()), *([here] if here else [])):
+        if normalised(claim.distribution) != cube.distribution:
+            yield Diagnostic(
+                "CK607",
+                f'the cube "{cube.name}" is installed from a distribution that it does not belong to',
+                needed=cube.distribution,
+                found=f"{claim.distribution} {claim.version}",
+                fix=f"pip uninstall {claim.distribution}",
+            )
+
+
+def _differences(wanted: LockedCube | LockedDistribution, name: str, shelf: Shelf) -> Iterator[Diagnostic]:
+    fix = "cubekit registry add"
+    try:
+        found = distribution(name)
+    except PackageNotFoundError:
+        yield Diagnostic("CK605", f"{name} {wanted.version} is locked and not installed", fix=fix)
+        return
+    if Version(found.version) != Version(wanted.version):
+        message = f"another version of {name} is installed than is locked"
+        yield Diagnostic("CK605", message, needed=wanted.version, found=found.version, fix=fix)
+        return
+    origin = json.loads(found.read_text("direct_url.json") or "{}")
+    if "dir_info" in origin:
+        message = f"{name} is installed from a directory, and no hash covers it"
+        yield Diagnostic("CK605", message, needed=f"{name} {wanted.version}", found=origin["url"], fix=fix)
+        return
+    sha256 = origin.get("archive_info", {}).get("hashes", {}).get("sha256")
+    if sha256 and sha256 not in {file.sha256 for file in wanted.files}:
+        message = f"{name} {wanted.version} is installed from another file than is locked"
+        yield Diagnostic("CK606", message, found=f"sha256 {sha256}", fix=f"pip uninstall {name}; then: {fix}")
+        return
+    if changed := sorted(_changed(found, _record(wanted, found, shelf))):
+        yield Diagnostic(
+            "CK606",
+            f"files of {name} {wanted.version} were changed after they were installed",
+            found="\n".join(changed[:5]) + (f"\nand {len(changed) - 5} more" if len(changed) > 5 else ""),
+            fix=f"pip uninstall {name}; then: {fix}",
+        )
+
+
+def _record(wanted: LockedCube | LockedDistribution, found: Distribution, shelf: Shelf) -> str:
+    """What was installed: of a cube by the locked wheel, which nobody can forge; of others by what pip wrote down."""
+    file = best_wheel_of(wanted.files)
+    if isinstance(wanted, LockedCube) and file is not None:
+        with zipfile.ZipFile(fetch(shelf.get(wanted.name).source, file)) as wheel:
+            name = next(name for name in wheel.namelist() if name.endswith(".dist-info/RECORD"))
+            return wheel.read(name).decode()
+    return found.read_text("RECORD") or ""
+
+
+def _changed(found: Distribution, record: str) -> Iterator[str]:
+    for row in csv.reader(io.StringIO(record)):
+        if len(row) < 2 or not row[1] or ".data/" in row[0]:  # pip moves .data elsewhere, and rewrites scripts
+            continue
+        algorithm, _, expected = row[1].partition("=")
+        path = Path(str(found.locate_file(PurePosixPath(row[0]).as_posix())))
+        try:
+            digest = hashlib.new(algorithm, path.read_bytes()).digest()
+        except OSError:
+            yield f"{row[0]} cannot be read"
+        else:
+            if base64.urlsafe_b64encode(digest).rstrip(b"=").decode() != expected:
+                yield row[0]
