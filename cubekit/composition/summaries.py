@@ -12,12 +12,14 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from cubekit.composition.descriptors import Descriptor
 from cubekit.discovery.cache import cache_directory
 from cubekit.discovery.cubes import CubeInfo
 from cubekit.ground.diagnostics import CubekitError
+
+if TYPE_CHECKING:  # describing a cube takes pydantic, and recalling it does not
+    from cubekit.composition.descriptors import Descriptor
 
 __all__ = ["Summary", "recall", "remember"]
 

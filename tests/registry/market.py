@@ -169,23 +169,25 @@ class Environment:
     def python(self) -> Path:
         return self.directory / "venv" / "bin" / "python"
 
-    def run(self, *arguments: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-        """Run ``cubekit registry …``."""
-        variables = {
-            **os.environ,
+    @property
+    def variables(self) -> dict[str, str]:
+        """A cache of its own, and a pip that reaches no other index."""
+        return {
             "CUBEKIT_CACHE_DIR": str(self.directory / "cache"),
             "PIP_CONFIG_FILE": os.devnull,
             "PIP_NO_INDEX": "1",
             "PIP_FIND_LINKS": str(self.index),
-            "PIP_REQUIRE_VIRTUALENV": "0",
         }
+
+    def run(self, *arguments: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+        """Run ``cubekit …``."""
         return subprocess.run(
             [str(self.python), "-m", "cubekit.cli", *map(str, arguments)],
             capture_output=True,
             text=True,
             check=False,
             cwd=cwd or self.directory,
-            env=variables,
+            env={**os.environ, **self.variables},
             stdin=subprocess.DEVNULL,
         )
 
