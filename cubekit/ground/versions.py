@@ -11,7 +11,7 @@ import re
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import InvalidVersion, Version
 
-__all__ = ["SpecifierSet", "Version", "admits", "parse_range", "parse_versioned_name", "split_use"]
+__all__ = ["SpecifierSet", "Version", "admits", "parse_range", "parse_versioned_name", "range_text", "split_use"]
 
 _NAME = r"[a-z][a-z0-9]*(?:[-._][a-z0-9]+)*"
 _VERSIONED = re.compile(rf"({_NAME})@(\S+)")
@@ -57,3 +57,8 @@ def split_use(text: str) -> tuple[str, SpecifierSet]:
 def admits(admitted: SpecifierSet, version: Version | str) -> bool:
     """Whether a range admits a version. Pre-releases are admitted: who installs one means to use it."""
     return admitted.contains(version, prereleases=True)
+
+
+def range_text(admitted: SpecifierSet) -> str:
+    """Write a range as a person does, ``>=1.1,<2``: what it begins with first."""
+    return ",".join(sorted({str(part) for part in admitted}, key=lambda part: (part.startswith(("<", "!=")), part)))

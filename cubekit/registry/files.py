@@ -36,15 +36,17 @@ def to_toml(data: Mapping[str, Any]) -> str:
 
 def _table(data: Mapping[str, Any], path: tuple[str, ...]) -> list[str]:
     present = {key: value for key, value in data.items() if value is not None and value != [] and value != {}}
-    lines = [f"{_key(key)} = {_value(value)}" for key, value in present.items() if not _is_nested(key, value)]
+    plain = [(key, value) for key, value in present.items() if not _is_nested(key, value)]
+    # What takes several lines comes after what takes one.
+    lines = [f"{_key(key)} = {_value(value)}" for key, value in sorted(plain, key=lambda item: _is_long(item[1]))]
     for key, value in present.items():
         if not _is_nested(key, value):
             continue
         name = ".".join(map(_key, (*path, key)))
         if isinstance(value, Mapping):
             inner = _table(value, (*path, key))
-            plain = any(not _is_nested(name, item) for name, item in value.items())
-            lines += ["", f"[{name}]", *inner] if plain else inner
+            has_plain = any(not _is_nested(name, item) for name, item in value.items())
+            lines += ["", f"[{name}]", *inner] if has_plain else inner
         else:
             for item in value:
                 lines += ["", f"[[{name}]]", *_table(item, (*path, key))]
@@ -58,12 +60,16 @@ def _is_nested(key: str, value: Any) -> bool:
     )
 
 
+def _is_long(value: Any) -> bool:
+    return isinstance(value, list) and any(isinstance(item, Mapping) for item in value)
+
+
 def _value(value: Any) -> str:
     if isinstance(value, Mapping):
         return "{ " + ", ".join(f"{_key(key)} = {_value(item)}" for key, item in value.items()) + " }"
     if isinstance(value, list):
         items = [_value(item) for item in value]
-        if any(isinstance(item, Mapping) for item in value):
+        if _is_long(value):
             return "[\n" + "".join(f"    {item},\n" for item in items) + "]"
         return f"[{', '.join(items)}]"
     # A JSON string is a TOML string, but for DEL, which only TOML forbids.

@@ -135,7 +135,7 @@ def install(wheels: Sequence[Path], distributions: Iterable[LockedDistribution])
 
     :raises CubekitError: CK613 if pip refuses.
     """
-    lines = [f"{path} --hash=sha256:{sha256_of(path)}" for path in wheels]
+    lines = [f"{path.as_uri()} --hash=sha256:{sha256_of(path)}" for path in wheels]
     for one in distributions:
         hashes = " ".join(f"--hash=sha256:{file.sha256}" for file in one.files)
         lines.append(f"{one.name}=={one.version} {hashes}")

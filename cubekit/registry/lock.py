@@ -12,7 +12,7 @@ from cubekit.discovery.registry import ReleaseFile
 from cubekit.ground.diagnostics import CubekitError, Diagnostic, Place
 from cubekit.ground.toml_lines import read_toml
 from cubekit.ground.validation import validation_diagnostics
-from cubekit.ground.versions import SpecifierSet, Version, admits
+from cubekit.ground.versions import SpecifierSet, Version, admits, range_text
 from cubekit.registry.files import to_toml, write_whole
 from cubekit.registry.resolver import Choice
 
@@ -120,7 +120,7 @@ def outdated_by(lock: Lock, wanted: Mapping[str, tuple[SpecifierSet, Place]], pa
                     "CK604",
                     f'the lock has another version of the cube "{name}"',
                     place,
-                    needed=f"{name} {versions}",
+                    needed=f"{name} {range_text(versions)}",
                     found=cube.version,
                     fix=fix,
                 )

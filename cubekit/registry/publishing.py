@@ -20,6 +20,7 @@ from cubekit.discovery.registry import Permission, Registry, load_registry
 from cubekit.ground.diagnostics import CubekitError, Diagnostic
 from cubekit.ground.toml_lines import TomlFile, read_toml
 from cubekit.ground.validation import validation_diagnostics
+from cubekit.ground.versions import range_text
 from cubekit.registry.files import to_toml, write_whole
 from cubekit.registry.names import lookalikes
 from cubekit.registry.wheels import Wheel, read_wheel, sha256_of
@@ -175,14 +176,15 @@ def _promises(descriptor: Descriptor, wheel: Wheel, declared: _Declared, metadat
     from packaging.requirements import Requirement
 
     depends = [Requirement(text) for text in wheel.metadata.get_all("Requires-Dist") or ()]
-    api = next((str(one.specifier) for one in depends if normalised(one.name) == "cubekit-core"), "")
+    api = next((range_text(one.specifier) for one in depends if normalised(one.name) == "cubekit-core"), "")
     if not api:
         message = "the distribution does not say which versions of cubekit it was written for"
         raise _refused(metadata, message, 'dependencies = ["cubekit-core>=0.1,<0.2"]')
+    required = [one for one in descriptor.requires if not one.optional]
     return {
         "api": api,
         "provides": [f"{name}@{one.version}" for name, one in descriptor.provides.items()],
-        "requires": [f"{one.contract.name}{one.admitted}" for one in descriptor.requires if not one.optional],
+        "requires": [f"{one.contract.name}{range_text(one.admitted)}" for one in required],
         "permissions": declared.permissions,
     }
 

@@ -8,7 +8,15 @@ from dataclasses import dataclass, field
 from cubekit import __version__
 from cubekit.discovery.registry import RegistryEntry, Release
 from cubekit.ground.diagnostics import CubekitError, Diagnostic
-from cubekit.ground.versions import SpecifierSet, Version, admits, parse_range, parse_versioned_name, split_use
+from cubekit.ground.versions import (
+    SpecifierSet,
+    Version,
+    admits,
+    parse_range,
+    parse_versioned_name,
+    range_text,
+    split_use,
+)
 from cubekit.registry.shelf import Found, Shelf
 from cubekit.registry.wheels import best_wheel
 
@@ -76,7 +84,7 @@ class _Search:
         reasons, admitted, yanked = [], [], []
         for release in found.entry.releases:
             if not admits(versions, release.version):
-                reasons.append(f"{release.version}: not {versions}")
+                reasons.append(f"{release.version}: not {range_text(versions)}")
             elif not admits(parse_range(release.api), __version__):
                 reasons.append(f"{release.version}: for cubekit-core {release.api}, and this is {__version__}")
             elif release.yanked is not None:
@@ -92,7 +100,7 @@ class _Search:
                 Diagnostic(
                     "CK603",
                     f'no release of the cube "{found.name}" can be taken',
-                    needed=f"{found.name} {versions}".strip(),
+                    needed=f"{found.name} {range_text(versions)}".strip(),
                     found="\n".join(reasons) or "no release at all",
                     fix=f"cubekit registry show {found.name}",
                 )
@@ -143,7 +151,7 @@ class _Search:
         self.conflict = Diagnostic(
             "CK603",
             "no releases fit together",
-            needed=f"{name} {chosen[name].release.version} requires {contract} {admitted}",
+            needed=f"{name} {chosen[name].release.version} requires {contract} {range_text(admitted)}",
             found="\n".join(found),
             fix=f"admit other versions of {name} or {' or '.join(offers)} in the service file",
         )
@@ -162,7 +170,7 @@ class _Search:
                 "CK603",
                 f'"{name}" requires the contract {contract}, which '
                 + (f"{len(able)} cubes provide" if able else "no cube of any registry provides"),
-                needed=f"{contract} {admitted}",
+                needed=f"{contract} {range_text(admitted)}",
                 found=", ".join(able) or "no provider",
                 fix=f"cubekit registry add {able[0]} {name}" if able else "add a registry that has one",
             )

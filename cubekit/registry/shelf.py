@@ -35,7 +35,7 @@ class Shelf:
 
         :raises CubekitError: CK602 if no registry has it; CK607 if two of one priority say different things of it.
         """
-        claims = [Found(name, source, known.cubes[name]) for source, known in self.registries if name in known.cubes]
+        claims = self._claims(name)
         if not claims:
             raise self._unknown(name)
         first = claims[0]
@@ -45,9 +45,12 @@ class Shelf:
         return first
 
     def __iter__(self) -> Iterator[Found]:
-        """All cubes, each from the registry that its name belongs to."""
+        """All cubes, each from the registry that its name belongs to; contested ones from the first of these."""
         names = sorted({name for _, known in self.registries for name in known.cubes})
-        return map(self.get, names)
+        return (self._claims(name)[0] for name in names)
+
+    def _claims(self, name: str) -> list[Found]:
+        return [Found(name, source, known.cubes[name]) for source, known in self.registries if name in known.cubes]
 
     def providers(self, contract: str) -> list[Found]:
         """The cubes that provide a contract in any release that is not yanked."""

@@ -56,7 +56,24 @@ def sign_registry(directory: Path, keys: Path, *, now: datetime, valid: timedelt
     for signed, name in ((targets, f"{number}.targets"), (snapshot, f"{number}.snapshot"), (timestamp, "timestamp")):
         signed.sign(signer)
         write_whole(metadata / f"{name}.json", signed.to_bytes())
+    _drop_old(directory, number)
     return root
+
+
+def _drop_old(directory: Path, number: int) -> None:
+    """Remove what nobody reads any more. The state before this one stays, for readers who began with it."""
+    listed = set()
+    for path in (directory / METADATA).glob("*.targets.json"):
+        version = path.name.partition(".")[0]
+        if int(version) < number - 1:
+            (directory / METADATA / f"{version}.snapshot.json").unlink(missing_ok=True)
+            path.unlink()
+        else:
+            targets: Metadata[Targets] = Metadata.from_file(str(path))
+            listed.add(f"{targets.signed.targets[TARGET].hashes['sha256']}.{TARGET}")
+    for path in (directory / TARGETS).iterdir():
+        if path.name not in listed:
+            path.unlink()
 
 
 def _root(metadata: Path, keys: Path, now: datetime) -> Path:

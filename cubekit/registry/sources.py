@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -108,7 +109,7 @@ def referred_sources(local: Source, references: Mapping[str, Mapping[str, object
     for name, reference in references.items():
         address, root = str(reference["source"]), reference.get("root")
         if not is_remote(address):
-            address = str(Path(local.address, address))
+            address = os.path.normpath(Path(local.address, address))
         file = FILE
         if address.endswith(".toml"):
             address, _, file = address.replace("\\", "/").rpartition("/")

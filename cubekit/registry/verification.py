@@ -64,9 +64,7 @@ def _listed(cube: LockedCube, shelf: Shelf) -> Iterator[Diagnostic]:
         return
     if release.yanked is not None:
         message = f'{cube.name} {cube.version} was withdrawn by its publisher: "{release.yanked}"'
-        yield Diagnostic(
-            "CK608", message, fix=f"cubekit registry lock --upgrade, then cubekit registry add {cube.name}"
-        )
+        yield Diagnostic("CK608", message, fix="cubekit registry lock --upgrade, then cubekit registry add")
     listed = {file.name: file.sha256 for file in release.files}
     for file in cube.files:
         if (now := listed.get(file.name)) != file.sha256:

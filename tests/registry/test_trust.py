@@ -243,6 +243,19 @@ def test_a_cube_moves_to_no_other_registry_by_itself(environment: Environment, s
         )
 
 
+def test_the_same_name_in_a_registry_of_higher_priority(
+    environment: Environment, service: Path, registry: Path, tmp_path: Path
+) -> None:
+    environment.ok("add", "greeter", cwd=service)
+    shutil.copytree(registry, tmp_path / "other")
+    with (service / "registry.toml").open("a") as file:
+        file.write('[registries.other]\nsource = "../other"\npriority = 6\n')
+    (problem,) = environment.refused(5, "lock", cwd=service)
+    assert problem["message"] == 'the cube "greeter" would come from elsewhere than before'
+    assert problem["needed"] == 'cubekit-greeter of registry "company", as cubekit.lock says'
+    assert problem["found"] == 'cubekit-greeter of registry "other"'
+
+
 def test_a_stranger_that_is_installed_under_the_name(
     environment: Environment, service: Path, registry: Path, tmp_path: Path
 ) -> None:

@@ -52,7 +52,7 @@ def add(
     asked = _asked(cubes)
     wanted = {name: versions for name, (versions, _) in project.wanted.items()}
     for name, versions in asked.items():
-        wanted[name] = wanted.get(name, versions) & versions
+        wanted[name] = wanted[name] & versions if name in wanted else versions
     changes = _prepare(project, shelf, wanted, fresh=set(asked))
     new = {name: choice for name, choice in changes.choices.items() if name not in project.wanted}
     uses = {name: _use(name, choice.release.version, asked.get(name)) for name, choice in new.items()}
@@ -186,10 +186,10 @@ def _install_locked(project: Project, shelf: Shelf, *, dry_run: bool) -> None:
 
 def _use(name: str, version: str, asked: SpecifierSet | None) -> str:
     """What the service file says: the asked range, or releases that should not break what works now."""
-    from cubekit.ground.versions import Version
+    from cubekit.ground.versions import Version, range_text
 
     if asked:
-        return f"{name}{asked}"
+        return f"{name}{range_text(asked)}"
     release = Version(version).release
     major, minor = (*release, 0)[:2]
     return f"{name}>={version},<{major + 1}" if major else f"{name}>={version},<0.{minor + 1}"
