@@ -33,7 +33,7 @@ from cubekit_saju._analysis.batch import PillarColumns as Rows
 from cubekit_saju._analysis.chart import chart_of
 from cubekit_saju._analysis.settings import Settings, settings_of
 from cubekit_saju._calendar.korean_time import ZONE
-from cubekit_saju._calendar.zones import load_zone
+from cubekit_saju._calendar.zones import is_loaded, load_zone
 from cubekit_saju._fortune import chart_against_chart, day_against_chart
 from cubekit_saju.results.chart import Chart as PlainChart
 
@@ -165,8 +165,9 @@ class Saju(Cube[Config], Calendar, implements="saju.calendar@0.1"):
                 year,
                 month,
                 day,
-                -1 if time is None else int(time[:2]),
+                0 if time is None else int(time[:2]),
                 0 if time is None else int(time[3:]),
+                time is not None,
                 birth.gender == "male",
                 birth.is_lunar,
                 birth.is_leap_month,
@@ -187,7 +188,7 @@ async def _load_zone(timezone: str, prefix: str = "") -> None:
 
     :raises UnknownTimezone: if there is no such zone.
     """
-    if timezone != ZONE:
+    if not is_loaded(timezone):
         with _failures(prefix):
             await to_thread.run_sync(load_zone, timezone)
 

@@ -13,7 +13,7 @@ from cubekit_saju._analysis.luck import daeun, seun, wolun
 from cubekit_saju._analysis.moment import Moment, moment_of
 from cubekit_saju._analysis.notices import ambiguous_time, far_from_zone, is_far_from_zone, known_time, unknown_time
 from cubekit_saju._analysis.oegyeok import special_patterns
-from cubekit_saju._analysis.pillars import ZI23, packed_pillars, saju_year_of, wall_clock
+from cubekit_saju._analysis.pillars import ZI23, packed_pillars, saju_year_of, wall_clock, within_reach
 from cubekit_saju._analysis.settings import Settings
 from cubekit_saju._analysis.strength import strength
 from cubekit_saju._analysis.vocabulary import (
@@ -67,12 +67,14 @@ def calculate_shared(birth: Birth, settings: Settings) -> Chart:
     :raises SajuError: if there was no such date or time, or if it is not covered; the error names the field.
     """
     location = birth.location
+    known = birth.hour is not None
     return chart_of(
-        birth.year,
-        birth.month,
-        birth.day,
-        -1 if birth.hour is None else birth.hour,
-        birth.minute,
+        within_reach(birth.year),
+        within_reach(birth.month),
+        within_reach(birth.day),
+        within_reach(birth.hour) if birth.hour is not None else 0,
+        within_reach(birth.minute),
+        known,
         birth.male,
         birth.lunar,
         birth.leap_month,
@@ -89,6 +91,7 @@ def chart_of(
     day: i64,
     hour: i64,
     minute: i64,
+    known: bool,
     male: bool,
     lunar: bool,
     leap_month: bool,
@@ -97,7 +100,9 @@ def chart_of(
     settings: Settings,
     seun_year: int | None,
 ) -> Chart:
-    """Return the chart of a birth; the parameters are those of `Birth`, an unknown hour is -1.
+    """Return the chart of a birth; the parameters are those of `Birth`.
+
+    :param known: whether the time is; otherwise hour and minute do not matter.
 
     :raises SajuError: if there was no such date or time, or if it is not covered; the error names the field.
     """
@@ -105,8 +110,7 @@ def chart_of(
         year, month, day = civil_from_days(jdn_from_lunar(year, month, day, leap_month) - JDN_OF_1970)
     elif leap_month:
         raise LeapMonthOfSolarDate
-    unknown = hour == -1
-    if unknown:
+    if not known:
         hour = _NOON
         minute = 0
     moment = moment_of(
@@ -118,7 +122,7 @@ def chart_of(
     previous: i64 = settings.jeol[jeol]
     following: i64 = settings.jeol[jeol + 1]
     packed: i64 = packed_pillars(jeol, local, settings.zi_hour)
-    if unknown:
+    if not known:
         warnings = unknown_time(reference, previous, following)
     else:
         warnings = known_time(reference, previous, following, local, settings.zi_hour == ZI23)
@@ -130,7 +134,7 @@ def chart_of(
         packed & 63,
         packed >> 6 & 63,
         packed >> 12 & 63,
-        -1 if unknown else packed >> 18 & 63,
+        packed >> 18 & 63 if known else -1,
         male,
         moment,
         reference,
@@ -175,7 +179,7 @@ def _chart(
         stems.append(int(hour % 10))
     gyeokguk = pattern(int(day_stem), int(month % 12), stems, hidden.stems[month % 12], ruling)
     force = strength(int(year), int(month), int(day), int(hour))
-    first_year: i64 = seun_year if seun_year is not None else saju_year_of(jeol)
+    first_year: i64 = within_reach(seun_year) if seun_year is not None else saju_year_of(jeol)
     return {
         "sajuPan": {
             "year": PILLARS[year],
