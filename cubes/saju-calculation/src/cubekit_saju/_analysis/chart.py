@@ -14,6 +14,7 @@ from cubekit_saju._analysis.moment import Moment, moment_of
 from cubekit_saju._analysis.notices import ambiguous_time, far_from_zone, is_far_from_zone, known_time, unknown_time
 from cubekit_saju._analysis.oegyeok import special_patterns
 from cubekit_saju._analysis.pillars import ZI23, packed_pillars, saju_year_of, wall_clock, within_reach
+from cubekit_saju._analysis.saryeong import ruling_stem
 from cubekit_saju._analysis.settings import Settings
 from cubekit_saju._analysis.strength import strength
 from cubekit_saju._analysis.vocabulary import (
@@ -37,13 +38,12 @@ from cubekit_saju._calendar.terms import jeol_at
 from cubekit_saju._errors import LeapMonthOfSolarDate
 from cubekit_saju._version import VERSION
 from cubekit_saju.results.chart import Chart, Conventions, Jeolgi, Notice, Term
-from cubekit_saju.results.pillars import Saryeong, Void, Wuxing
+from cubekit_saju.results.pillars import Void, Wuxing
 
 if TYPE_CHECKING:
     from mypy_extensions import i64
 
 _NOON: Final = 12
-_BASES: Final[list[str]] = ["yeogi", "junggi", "jeonggi"]
 _COUNTS: Final[list[int]] = [(1 << 4 * stem_element(g % 10)) + (1 << 4 * branch_element(g % 12)) for g in range(60)]
 """How often each element occurs in a pillar, four bits each."""
 _VOIDS: Final[list[Void]] = [
@@ -173,7 +173,7 @@ def _chart(
     stage_parts = stages.parts
     forward = (year % 2 == 0) == male
     weights = hidden.weights.of(year, month, day, hour)
-    ruling, saryeong = _saryeong(month % 12, reference - previous, following - previous, settings)
+    ruling, saryeong = ruling_stem(month % 12, reference - previous, following - previous, settings)
     stems = [int(year % 10), int(month % 10)]
     if known:
         stems.append(int(hour % 10))
@@ -273,25 +273,6 @@ def _void(counted_from: i64, year: i64, month: i64, day: i64, hour: i64) -> Void
     if hour >= 0 and (hour % 12 - first) >> 1 == 0:
         places |= 8
     return _VOIDS[decade * 16 + places]
-
-
-def _saryeong(branch: i64, elapsed: i64, month: i64, settings: Settings) -> tuple[int, Saryeong]:
-    """Return the ruling hidden stem of the month branch, and what is told of it.
-
-    :param elapsed: seconds since the month began.
-    :param month: seconds from its beginning to the next one's.
-    """
-    if settings.scaled_saryeong:
-        elapsed = elapsed * 30 * 86_400 // month
-    yeogi, junggi, _ = settings.hidden.days[branch]
-    day: i64 = elapsed // 86_400
-    place = 0 if day < yeogi else 1 if day < yeogi + junggi else 2
-    stem = settings.hidden.stems[branch][place]
-    return stem, {
-        "cheon": STEMS[stem],
-        "position": _BASES[place],
-        "days": float(elapsed * 100 // 86_400) / 100.0,
-    }
 
 
 def _jeolgi(jeol: i64, previous: i64, following: i64, reference: i64) -> Jeolgi:
