@@ -22,6 +22,7 @@ from saju_contract import (
     Conversion,
     DateText,
     DayFortune,
+    Month,
     PillarColumns,
     RowError,
     TermsOfYear,
@@ -127,9 +128,9 @@ class Saju(Cube[Config], Calendar, implements="saju.calendar@0.1"):
         return DayFortune.model_validate(fortune)
 
     @operation(idempotent=True, public=True)
-    async def calendar(self, year: int, month: int) -> CalendarMonth:
+    async def calendar(self, year: int, month: Month) -> CalendarMonth:
         """Return the days of a Gregorian month with lunar dates, pillars and solar terms, by Korean standard time."""
-        with _failures(date="month"):
+        with _failures():
             return CalendarMonth.model_validate(cubekit_saju.calendar(year, month))
 
     @operation(idempotent=True, public=True)
