@@ -161,17 +161,17 @@ class Service:
             if contract in instance.planned.descriptor.provides
         )
 
-    async def call(self, name: str, /, *, context: CallContext | None = None, **arguments: Any) -> Any:
+    async def call(self, name: str, context: CallContext | None = None, /, **arguments: Any) -> Any:
         """Call an operation from inside the process, with Python values: ``await call("saju.calculate", birth=birth)``.
 
+        :param context: who calls, until when, in which language; by default somebody unknown.
+        :param arguments: the operation's, whatever they are called.
         :raises Failure: what the operation raises.
         """
         return await self.endpoint(name).call(context or CallContext(), arguments)
 
-    def stream(
-        self, name: str, /, *, context: CallContext | None = None, **arguments: Any
-    ) -> AsyncGenerator[Any, None]:
-        """Call an operation that answers with a stream; close the generator when leaving it early."""
+    def stream(self, name: str, context: CallContext | None = None, /, **arguments: Any) -> AsyncGenerator[Any, None]:
+        """Call an operation that answers with a stream, as `call` does; close the generator when leaving it early."""
         return self.endpoint(name).stream(context or CallContext(), arguments)
 
     def _child(self, instance: Instance, supervisor: Supervisor, sweeper: Sweeper | None) -> Child:

@@ -357,7 +357,7 @@ async def test_retries_only_repeat_what_may_be_repeated_and_keep_a_budget(monkey
         context = CallContext(deadline=monotonic() + 0.0005)
         before = cube.calls
         with pytest.raises((Unavailable, DeadlineExceeded)):
-            await service.call("a.read", context=context)
+            await service.call("a.read", context)
         assert cube.calls <= before + 1, "no try that could not end in time"
 
 
@@ -441,7 +441,7 @@ async def test_the_least_important_are_refused_first() -> None:
             await anyio.sleep_forever()
 
     def said(service: Any, priority: int) -> Awaitable[Any]:
-        return service.call("a.act", context=CallContext(priority=priority))  # type: ignore[no-any-return]
+        return service.call("a.act", CallContext(priority=priority))  # type: ignore[no-any-return]
 
     busy = {"a": Part(Busy, settings={"limits": {"queue": 40}})}
     async with running(busy) as service, anyio.create_task_group() as tasks:
