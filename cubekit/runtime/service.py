@@ -200,9 +200,10 @@ class Service:
     def _parts(self, planned: PlannedCube, operation: Operation, admission: Admission | None) -> Parts:
         options, clock = operation.options, self.clock
         breaker, retry = planned.breaker, planned.retry
+        name = f"{planned.name}.{operation.name}"
         return Parts(
             middleware=self.plan.plugins.middleware(planned.name, operation),
-            cache=ResultCache(operation, options.cache, clock, self.bus) if options.cache else None,
+            cache=ResultCache(name, options.cache, clock, self.bus, public=options.public) if options.cache else None,
             rate=RateLimiter(*options.rate, clock) if options.rate else None,
             admission=admission,
             breaker=Breaker(breaker.failures, breaker.pause, clock) if breaker else None,
