@@ -2,7 +2,7 @@
 
 A task group opened in ``start`` and closed in ``stop`` from another task breaks asyncio and trio alike, so everything
 of a life happens in the task that calls `Host.run`. A crash is an exception that leaves a lifecycle step or a task of
-``self.tasks``; it leaves `run` too.
+``self.tasks``; it leaves `run` too. Those tasks are in a group of their own, whose cancellation is no crash.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import anyio
-from anyio.abc import TaskGroup
+from anyio.abc import TaskGroup, TaskStatus
 
 from cubekit.authoring.cubes import Clock, Cube
 from cubekit.composition.plan import PlannedCube
@@ -21,7 +21,7 @@ from cubekit.runtime.environment import InstanceEnvironment
 from cubekit.runtime.stacks import format_stack
 from cubekit.runtime.telemetry import Telemetry
 
-__all__ = ["Host", "TimedOut"]
+__all__ = ["EndedUnasked", "Host", "TimedOut"]
 
 
 class TimedOut(Exception):
@@ -31,6 +31,13 @@ class TimedOut(Exception):
         super().__init__(f"{step}() did not finish within {limit:g} s")
         self.step = step
         self.stack = stack
+
+
+class EndedUnasked(Exception):
+    """A life ended without an exception, and without having been asked to."""
+
+    def __init__(self, step: str) -> None:
+        super().__init__(f"{step}() ended though nobody had asked it to: something within has cancelled it")
 
 
 class Host:
@@ -53,6 +60,8 @@ class Host:
         self._step = "__init__"
         self._awaiting: Any = None
         self._timed_out: TimedOut | None = None
+        self._asked = False
+        """Whether it was asked to end."""
 
     async def run(
         self, started: Callable[[Cube[Any]], None], stop: Callable[[], Awaitable[None]], left: Callable[[], None]
@@ -62,26 +71,30 @@ class Host:
         After a crash ``left`` is told before anything is released: the object answers no call any more.
 
         :raises TimedOut: if a step took too long.
+        :raises EndedUnasked: if the life ended by itself.
         :raises Exception: what a step or a background task raised, in exception groups.
         """
         async with anyio.create_task_group() as timers:
             with self._scope:
-                async with anyio.create_task_group() as tasks:
+                async with anyio.create_task_group() as group:
                     starting = self._arm(timers, self._planned.start_timeout)
-                    with self._environment(tasks) as environment:
+                    with self._environment(await group.start(_hold_tasks)) as environment:
                         cube = self._planned.descriptor.cube._create(environment, self._required)
                         async with self._life(cube):
                             starting.cancel()
                             started(cube)
                             try:
                                 await stop()
+                                self._asked = True
                             finally:
                                 left()
                             self._arm(timers, self._planned.stop_timeout)
-                        tasks.cancel_scope.cancel()
+                        group.cancel_scope.cancel()
             timers.cancel_scope.cancel()
         if self._timed_out:
             raise self._timed_out
+        if not self._asked:
+            raise EndedUnasked(self._step)
 
     def _environment(self, tasks: TaskGroup) -> InstanceEnvironment:
         planned = self._planned
@@ -124,3 +137,10 @@ class Host:
 
         timers.start_soon(expire)
         return scope
+
+
+async def _hold_tasks(*, task_status: TaskStatus[TaskGroup]) -> None:
+    """Hold a cube's task group open, in a task of its own: who cancels the group ends what runs in it, not the cube."""
+    async with anyio.create_task_group() as tasks:
+        task_status.started(tasks)
+        await anyio.sleep_forever()

@@ -443,6 +443,7 @@ async def test_whatever_happens_in_a_restart_the_others_live_and_the_service_sto
                     tasks.start_soon(watch, service)
                     await changed.wait()
                     changed = anyio.Event()
+                    await anyio.wait_all_tasks_blocked()  # it may be about to crash by itself
                     if instance.life is not None:
                         await crash(service, "bad")
                 assert await service.call("good.ping") == "pong"
