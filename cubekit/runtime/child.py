@@ -13,12 +13,13 @@ from cubekit.authoring.cubes import Clock, Cube
 from cubekit.authoring.events import CubeRegistered
 from cubekit.ground.diagnostics import Diagnostic
 from cubekit.runtime.bus import Bus
+from cubekit.runtime.causes import alone, sentence
 from cubekit.runtime.host import Host, TimedOut
 from cubekit.runtime.instances import Instance, Life, State
 from cubekit.runtime.restarts import Restart
 from cubekit.runtime.tickets import Tickets
 
-__all__ = ["Child", "sentence"]
+__all__ = ["Child"]
 
 
 class Policy(Protocol):
@@ -147,7 +148,7 @@ class Child:
         try:
             await _first_of(self._run_host, self._end_while_starting)
         except BaseException as error:
-            cause = _cause(error)
+            cause = alone(error)
             if not isinstance(cause, Exception | SystemExit):
                 raise
             return cause
@@ -240,19 +241,6 @@ class Child:
             )
             self._log.error("failed while stopping: %s", sentence(cause), exc_info=cause)
         self._stop_failed(problem)
-
-
-def sentence(error: BaseException) -> str:
-    """Return an exception's type and message."""
-    text = str(error).strip()
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
-
-
-def _cause(error: BaseException) -> BaseException:
-    """The exception itself, out of the groups that task groups put around it; a group of several stays."""
-    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
-        error = error.exceptions[0]
-    return error
 
 
 async def _first_of(*functions: Callable[[], Any]) -> None:

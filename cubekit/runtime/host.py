@@ -7,6 +7,7 @@ of a life happens in the task that calls `Host.run`. A crash is an exception tha
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -17,6 +18,7 @@ from anyio.abc import TaskGroup, TaskStatus
 from cubekit.authoring.cubes import Clock, Cube
 from cubekit.composition.plan import PlannedCube
 from cubekit.runtime.bus import Bus
+from cubekit.runtime.causes import sentence
 from cubekit.runtime.environment import InstanceEnvironment
 from cubekit.runtime.stacks import format_stack
 from cubekit.runtime.telemetry import Telemetry
@@ -56,6 +58,7 @@ class Host:
         self._bus = bus
         self._clock = clock
         self._telemetry = telemetry
+        self._log = logging.getLogger(f"cubekit.cube.{planned.name}")
         self._scope = anyio.CancelScope()
         self._step = "__init__"
         self._awaiting: Any = None
@@ -114,12 +117,24 @@ class Host:
             await self._take("start", cube.start())
             yield
             await self._take("stop", cube.stop())
-        finally:
-            # What was acquired is released after a crash or a timeout too, but not for ever.
-            with anyio.move_on_after(self._planned.stop_timeout, shield=True) as limit:
-                await self._take("destroy", cube.destroy())
-            if limit.cancelled_caught:
-                self._timed_out = TimedOut("destroy", self._planned.stop_timeout, "")
+        except BaseException:
+            try:
+                await self._destroy(cube)
+            except BaseException as second:
+                if not isinstance(second, Exception | SystemExit):
+                    raise
+                # Often it fails for want of what could not be acquired: the cause is what came first.
+                self._log.error("then destroy() failed too: %s", sentence(second), exc_info=second)
+            raise
+        await self._destroy(cube)
+
+    async def _destroy(self, cube: Cube[Any]) -> None:
+        """Release what was acquired, after a crash or a timeout too, but not for ever."""
+        seconds = self._planned.stop_timeout
+        with anyio.move_on_after(seconds, shield=True) as limit:
+            await self._take("destroy", cube.destroy())
+        if limit.cancelled_caught:
+            raise TimedOut("destroy", seconds, "")
 
     async def _take(self, step: str, coroutine: Coroutine[Any, Any, None]) -> None:
         self._step, self._awaiting = step, coroutine
@@ -132,7 +147,7 @@ class Host:
             with scope:
                 await anyio.sleep(seconds)
                 # The frames are gone once the step is cancelled.
-                self._timed_out = TimedOut(self._step, seconds, format_stack(self._awaiting))
+                self._timed_out = self._timed_out or TimedOut(self._step, seconds, format_stack(self._awaiting))
                 self._scope.cancel()
 
         timers.start_soon(expire)

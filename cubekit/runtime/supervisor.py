@@ -9,7 +9,8 @@ from collections.abc import Callable
 from cubekit.authoring.cubes import Clock
 from cubekit.composition.service_file import GroupSection
 from cubekit.ground.diagnostics import Diagnostic
-from cubekit.runtime.child import Child, sentence
+from cubekit.runtime.causes import sentence
+from cubekit.runtime.child import Child
 from cubekit.runtime.host import TimedOut
 from cubekit.runtime.restarts import Restart
 

@@ -8,9 +8,9 @@ from contextlib import asynccontextmanager
 import anyio
 import pytest
 
-from cubekit import Cube, operation
+from cubekit import Cube, CubekitError, operation
 from cubekit.runtime.instances import State
-from cubekit.testing import ControlledClock, Part, running
+from cubekit.testing import ControlledClock, Part, crash, running
 
 pytestmark = pytest.mark.anyio
 
@@ -75,3 +75,58 @@ async def test_a_life_that_ends_unasked_has_crashed(caplog: pytest.LogCaptureFix
             await clock.advance(1)
         assert service.instances["a"].restarts == 1
     assert "crashed: EndedUnasked" in caplog.text
+
+
+class Unfinished(Cube):
+    """Fails to acquire what its `destroy` releases."""
+
+    how = "raise"
+
+    async def initialize(self) -> None:
+        if self.how == "raise":
+            raise ConnectionError("cannot reach the database")
+        await anyio.sleep_forever()
+
+    async def destroy(self) -> None:
+        raise AttributeError("there is no pool to close")
+
+
+async def test_the_cause_of_a_failed_start_is_not_what_destroy_says_then(caplog: pytest.LogCaptureFixture) -> None:
+    with pytest.raises(CubekitError, match=r"could not start: ConnectionError: cannot reach the database \[CK401\]"):
+        async with running({"a": Unfinished}):
+            pytest.fail("the service must not have started")
+    assert "then destroy() failed too: AttributeError: there is no pool to close" in caplog.text
+
+
+@pytest.mark.parametrize("hanging", [False, True])
+async def test_the_cause_of_a_slow_start_is_not_what_destroy_does_then(
+    hanging: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Slow(Unfinished):
+        how = "hang"
+
+        async def destroy(self) -> None:
+            if hanging:
+                await anyio.sleep_forever()
+            await super().destroy()
+
+    part = Part(Slow, settings={"start_timeout": "40ms", "stop_timeout": "50ms"})
+    with pytest.raises(CubekitError, match=r"initialize\(\) did not finish within 0\.04 s \[CK402\]") as caught:
+        async with running({"a": part}):
+            pytest.fail("the service must not have started")
+    assert 'start_timeout = "0.08s"' in str(caught.value)
+    assert "then destroy() failed too" in caplog.text
+
+
+async def test_the_cause_of_a_crash_is_not_what_destroy_says_then() -> None:
+    class Crashing(Unfinished):
+        async def initialize(self) -> None:
+            pass
+
+    clock = ControlledClock()
+    async with running({"a": Part(Crashing, settings={"optional": True})}, clock=clock) as service:
+        await crash(service, "a", ValueError("the first"))
+        await clock.until_asleep()
+        problem = service.instances["a"].problem
+        assert problem is not None
+        assert problem.message.endswith("crashed: ValueError: the first")

@@ -1,0 +1,18 @@
+"""What went wrong, out of what arrives: exceptions out of groups, and in words."""
+
+from __future__ import annotations
+
+__all__ = ["alone", "sentence"]
+
+
+def alone(error: BaseException) -> BaseException:
+    """Return the exception itself, out of the groups that task groups put around it; a group of several stays."""
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error
+
+
+def sentence(error: BaseException) -> str:
+    """Return an exception's type and message."""
+    text = str(error).strip()
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
