@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 import anyio
@@ -103,15 +103,34 @@ class Host:
         planned = self._planned
         return InstanceEnvironment(planned.name, planned.config, tasks, self._bus, self._clock, self._telemetry)
 
+    def _life(self, cube: Cube[Any]) -> AbstractAsyncContextManager[None]:
+        return self._steps(cube) if type(cube).lifespan is Cube.lifespan else self._lifespan(cube)
+
     @asynccontextmanager
-    async def _life(self, cube: Cube[Any]) -> AsyncIterator[None]:
-        if type(cube).lifespan is not Cube.lifespan:
-            lifespan = cube.lifespan()
-            # The generator of an @asynccontextmanager shows where it stands; another object shows nothing.
-            self._step, self._awaiting = "lifespan", getattr(lifespan, "gen", None)
-            async with lifespan:
-                yield
-            return
+    async def _lifespan(self, cube: Cube[Any]) -> AsyncIterator[None]:
+        lifespan = cube.lifespan()
+        # The generator of an @asynccontextmanager shows where it stands; another object shows nothing.
+        self._step, self._awaiting = "lifespan", getattr(lifespan, "gen", None)
+        seconds = self._planned.stop_timeout
+        limit = anyio.CancelScope()
+        first: BaseException | None = None
+        try:
+            with limit:
+                async with lifespan:
+                    try:
+                        yield
+                    except BaseException as error:
+                        # What comes now is the release of what was acquired: as in `_destroy`.
+                        first, limit.shield, limit.deadline = error, True, anyio.current_time() + seconds
+                        raise
+        finally:
+            if limit.cancel_called:
+                self._log_second(TimedOut("lifespan", seconds, ""))
+        if first is not None and limit.cancelled_caught:
+            raise first
+
+    @asynccontextmanager
+    async def _steps(self, cube: Cube[Any]) -> AsyncIterator[None]:
         try:
             await self._take("initialize", cube.initialize())
             await self._take("start", cube.start())
@@ -124,7 +143,7 @@ class Host:
                 if not isinstance(second, Exception | SystemExit):
                     raise
                 # Often it fails for want of what could not be acquired: the cause is what came first.
-                self._log.error("then destroy() failed too: %s", sentence(second), exc_info=second)
+                self._log_second(second)
             raise
         await self._destroy(cube)
 
@@ -135,6 +154,9 @@ class Host:
             await self._take("destroy", cube.destroy())
         if limit.cancelled_caught:
             raise TimedOut("destroy", seconds, "")
+
+    def _log_second(self, second: BaseException) -> None:
+        self._log.error("then %s() failed too: %s", self._step, sentence(second), exc_info=second)
 
     async def _take(self, step: str, coroutine: Coroutine[Any, Any, None]) -> None:
         self._step, self._awaiting = step, coroutine

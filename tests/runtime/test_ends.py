@@ -130,3 +130,70 @@ async def test_the_cause_of_a_crash_is_not_what_destroy_says_then() -> None:
         problem = service.instances["a"].problem
         assert problem is not None
         assert problem.message.endswith("crashed: ValueError: the first")
+
+
+class Spanning(Cube):
+    """Releases something, which takes its time."""
+
+    log_of_life: list[str]
+    releasing: anyio.Event
+    release: anyio.Event
+
+    @asynccontextmanager
+    async def _span(self) -> AsyncIterator[None]:
+        try:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(anyio.sleep_forever)
+                yield
+                tasks.cancel_scope.cancel()
+        finally:
+            self.log_of_life.append("releasing")
+            self.releasing.set()
+            await self.release.wait()
+            self.log_of_life.append("released")
+
+    lifespan = _span
+
+
+def spanning(log: list[str]) -> type[Spanning]:
+    members = {"log_of_life": log, "releasing": anyio.Event(), "release": anyio.Event()}
+    return type("Held", (Spanning,), members)
+
+
+async def test_a_lifespan_releases_what_it_holds_after_a_crash() -> None:
+    log: list[str] = []
+    cube = spanning(log)
+    clock = ControlledClock()
+    async with running({"a": cube}, clock=clock) as service:
+        await crash(service, "a", ValueError("the first"))
+        with anyio.fail_after(5):
+            await cube.releasing.wait()
+            cube.release.set()
+            await clock.until_asleep()
+        assert log == ["releasing", "released"]
+        assert "ValueError: the first" in str(service.instances["a"].problem)
+
+
+async def test_a_lifespan_releases_what_it_holds_when_everything_is_cancelled() -> None:
+    log: list[str] = []
+    cube = spanning(log)
+    with anyio.CancelScope() as scope:
+        async with running({"a": cube}):
+            cube.release.set()
+            scope.cancel()
+            await anyio.sleep_forever()
+    assert scope.cancelled_caught
+    assert log == ["releasing", "released"]
+
+
+async def test_a_lifespan_is_not_waited_for_ever_after_a_crash(caplog: pytest.LogCaptureFixture) -> None:
+    log: list[str] = []
+    parts = {"a": Part(spanning(log), settings={"stop_timeout": "40ms"})}
+    clock = ControlledClock()
+    async with running(parts, clock=clock) as service:
+        await crash(service, "a", ValueError("the first"))
+        with anyio.fail_after(5):
+            await clock.until_asleep()
+        assert log == ["releasing"]
+        assert "ValueError: the first" in str(service.instances["a"].problem)
+    assert "then lifespan() failed too: TimedOut" in caplog.text
