@@ -150,11 +150,12 @@ class Sweeper:
 class TaskTicket:
     """A call in an asyncio task. Made when the call begins; `close` when it ends, or as a ``with`` block."""
 
-    __slots__ = ("_task", "_tickets", "deadline", "failure")
+    __slots__ = ("_cancelling", "_task", "_tickets", "deadline", "failure")
 
     def __init__(self, tickets: TaskTickets, deadline: float) -> None:
         self._tickets = tickets
         self._task: asyncio.Task[Any] = asyncio.current_task(tickets.loop)  # type: ignore[assignment]
+        self._cancelling = self._task.cancelling()  # already, before: a call may be part of a cleanup
         self.deadline = deadline
         self.failure: Failure | None = None
         """What it was interrupted with."""
@@ -177,7 +178,7 @@ class TaskTicket:
         self._tickets._close(self)
         if self.failure is None:
             return
-        if self._task.uncancel() > 0 and isinstance(error, asyncio.CancelledError):
+        if self._task.uncancel() > self._cancelling and isinstance(error, asyncio.CancelledError):
             return  # somebody else has cancelled the task too, and that goes on
         raise self.failure from (None if isinstance(error, asyncio.CancelledError) else error)
 

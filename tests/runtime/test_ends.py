@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Annotated, Protocol
 
 import anyio
 import pytest
 
-from cubekit import Cube, CubekitError, operation
+from cubekit import Cube, CubekitError, DeadlineExceeded, contract, operation
 from cubekit.runtime.instances import State
 from cubekit.testing import ControlledClock, Part, crash, running
 
@@ -197,3 +198,37 @@ async def test_a_lifespan_is_not_waited_for_ever_after_a_crash(caplog: pytest.Lo
         assert log == ["releasing"]
         assert "ValueError: the first" in str(service.instances["a"].problem)
     assert "then lifespan() failed too: TimedOut" in caplog.text
+
+
+@contract("test.store", version="1.0")
+class Store(Protocol):
+    async def save(self) -> None:
+        """Keep something."""
+        ...
+
+
+class SlowStore(Cube, Store, implements="test.store@1.0"):
+    @operation(timeout="20ms")
+    async def save(self) -> None:
+        await anyio.sleep_forever()
+
+
+async def test_a_cleanup_after_a_crash_learns_of_deadlines() -> None:
+    said: list[str] = []
+
+    class User(Cube):
+        store: Annotated[Store, ">=1,<2"]
+
+        async def destroy(self) -> None:
+            try:
+                await self.store.save()
+            except DeadlineExceeded:
+                said.append("too slow")
+            said.append("closed")
+
+    clock = ControlledClock()
+    async with running({"s": SlowStore, "u": User}, clock=clock) as service:
+        await crash(service, "u")
+        with anyio.fail_after(5):
+            await clock.until_asleep()
+    assert said == ["too slow", "closed"]
