@@ -5,20 +5,23 @@ from __future__ import annotations
 import copy
 import logging
 from collections import OrderedDict
-from collections.abc import Callable, Coroutine, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from time import monotonic
+from types import TracebackType
 from typing import Any, NoReturn
 
 import anyio
 
 from cubekit.authoring.context import CallContext
 from cubekit.authoring.cubes import Clock
+from cubekit.authoring.failures import DeadlineExceeded
 from cubekit.authoring.operations import Cache
 from cubekit.runtime.bus import Bus
 from cubekit.runtime.cache_keys import NoExactKey, exact_key
 
-__all__ = ["ResultCache"]
+__all__ = ["Flight", "ResultCache"]
 
 _log = logging.getLogger("cubekit.cache")
 
@@ -34,12 +37,35 @@ class _Entry:
         return copy.deepcopy(self.value) if self.mutable else self.value
 
 
-class _Flight:
-    """A result that is being computed."""
+class Flight:
+    """A result that is being computed, for everyone who asks meanwhile: a ``with`` block of the one who computes it.
 
-    def __init__(self) -> None:
+    A failure is shared too, unless it is that one's own haste. If there is no outcome the next one takes over.
+    """
+
+    def __init__(self, cache: ResultCache, key: Hashable | None, deadline: float) -> None:
         self.landed = anyio.Event()
         self.outcome: Callable[[], Any] | None = None
+        """Returns the result or raises the failure, once it has landed."""
+        self._cache = cache
+        self._key = key
+        self._deadline = deadline
+
+    def land(self, value: Any) -> None:
+        """Keep the result."""
+        self.outcome = self._cache.put(self._key, value).take
+
+    def __enter__(self) -> Flight:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        late = isinstance(error, DeadlineExceeded) and monotonic() >= self._deadline
+        if isinstance(error, Exception) and not late:
+            self.outcome = partial(_raise, error)
+        self._cache.end(self._key)
+        self.landed.set()
 
 
 def _raise(error: Exception) -> NoReturn:
@@ -61,7 +87,7 @@ class ResultCache:
         self._entries: OrderedDict[Hashable, _Entry] = OrderedDict()
         self._told_unkept = False
         self._generation = 0
-        self._flights: dict[Hashable, _Flight] = {}
+        self._flights: dict[Hashable, Flight] = {}
         for kind in options.invalidated_by:
             bus.call(kind, lambda event: self.clear())
 
@@ -103,33 +129,23 @@ class ResultCache:
                 self._entries.popitem(last=False)
         return entry
 
-    async def compute(self, key: Hashable | None, work: Coroutine[Any, Any, Any]) -> Any:
-        """Return and keep what ``work`` returns; if the same is being computed already, return what that returns.
+    def under_way(self, key: Hashable | None) -> Flight | None:
+        """The computation of the result under a key, if there is one."""
+        return self._flights.get(key)
 
-        A failure is shared too. If the one who computes is cancelled, the next one takes over.
+    def begin(self, key: Hashable | None, deadline: float) -> Flight:
+        """Begin the computation of the result under a key.
+
+        :param deadline: of the one who computes.
         """
-        if key is None:
-            return await work
-        while (flight := self._flights.get(key)) is not None:
-            try:
-                await flight.landed.wait()
-            except BaseException:
-                work.close()
-                raise
-            if flight.outcome is not None:
-                work.close()
-                return flight.outcome()
-        flight = self._flights[key] = _Flight()
-        try:
-            value = await work
-            flight.outcome = self.put(key, value).take
-        except Exception as error:
-            flight.outcome = partial(_raise, error)
-            raise
-        finally:
-            del self._flights[key]
-            flight.landed.set()
-        return value
+        flight = Flight(self, key, deadline)
+        if key is not None:
+            self._flights[key] = flight
+        return flight
+
+    def end(self, key: Hashable | None) -> None:
+        """Note that the computation under a key has ended."""
+        self._flights.pop(key, None)
 
     def clear(self) -> None:
         """Forget everything."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-__all__ = ["alone", "sentence"]
+from typing import NoReturn
+
+__all__ = ["alone", "raise_alone", "sentence"]
 
 
 def alone(error: BaseException) -> BaseException:
@@ -10,6 +12,16 @@ def alone(error: BaseException) -> BaseException:
     while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
         error = error.exceptions[0]
     return error
+
+
+def raise_alone(group: BaseException) -> NoReturn:
+    """Raise what `alone` returns, as it was: with the context that it had before it was grouped."""
+    error = alone(group)
+    context = error.__context__
+    try:
+        raise error
+    finally:
+        error.__context__ = context
 
 
 def sentence(error: BaseException) -> str:

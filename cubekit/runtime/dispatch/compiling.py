@@ -12,6 +12,7 @@ import anyio
 
 from cubekit.authoring.context import CallContext, active_call, with_deadline
 from cubekit.authoring.failures import DeadlineExceeded
+from cubekit.runtime.causes import raise_alone
 from cubekit.runtime.dispatch.admission import lacks
 from cubekit.runtime.dispatch.source import write_call
 from cubekit.runtime.dispatch.spans import spanned, tracing
@@ -61,6 +62,7 @@ def _compiled(endpoint: Endpoint, encode: Encode | None, *, sampling: bool, **mo
         "lacks": lacks,
         "metrics": metrics,
         "monotonic": monotonic,
+        "raise_alone": raise_alone,
         "rate": parts.rate,
         "retries": parts.retries,
         "sleep": anyio.sleep,

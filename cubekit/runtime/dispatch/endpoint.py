@@ -155,8 +155,6 @@ class Endpoint:
 
     def failed(self, context: CallContext, error: BaseException, seconds: float) -> BaseException:
         """Count a call that has raised something, and return what its caller is told."""
-        while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
-            error = error.exceptions[0]  # a task group inside the operation is its own business
         if isinstance(error, Failure):
             self.metrics.count(error.code, seconds)
             return error
