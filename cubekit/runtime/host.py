@@ -27,12 +27,21 @@ __all__ = ["EndedUnasked", "Host", "TimedOut"]
 
 
 class TimedOut(Exception):
-    """A lifecycle step took longer than it may; ``step`` and ``stack`` say where it stood."""
+    """A lifecycle step took longer than it may.
 
-    def __init__(self, step: str, limit: float, stack: str) -> None:
-        super().__init__(f"{step}() did not finish within {limit:g} s")
-        self.step = step
+    :param step: where it stood, and ``stack`` says where exactly.
+    :param setting: what limits it: ``start_timeout`` or ``stop_timeout``, of so many seconds.
+    """
+
+    def __init__(self, step: str, setting: str, seconds: float, stack: str = "") -> None:
+        super().__init__(f"{step}() did not finish within {seconds:g} s")
         self.stack = stack
+        self._setting = setting
+        self._seconds = seconds
+
+    def fix(self, cube: str) -> str:
+        """Return what helps."""
+        return f'make it faster, or [cubes.{cube}] {self._setting} = "{2 * self._seconds:g}s"'
 
 
 class EndedUnasked(Exception):
@@ -80,7 +89,7 @@ class Host:
         async with anyio.create_task_group() as timers:
             with self._scope:
                 async with anyio.create_task_group() as group:
-                    starting = self._arm(timers, self._planned.start_timeout)
+                    starting = self._arm(timers, "start_timeout", self._planned.start_timeout)
                     with self._environment(await group.start(_hold_tasks)) as environment:
                         cube = self._planned.descriptor.cube._create(environment, self._required)
                         async with self._life(cube):
@@ -91,7 +100,7 @@ class Host:
                                 self._asked = True
                             finally:
                                 left()
-                            self._arm(timers, self._planned.stop_timeout)
+                            self._arm(timers, "stop_timeout", self._planned.stop_timeout)
                         group.cancel_scope.cancel()
             timers.cancel_scope.cancel()
         if self._timed_out:
@@ -125,7 +134,7 @@ class Host:
                         raise
         finally:
             if limit.cancel_called:
-                self._log_second(TimedOut("lifespan", seconds, ""))
+                self._log_second(TimedOut("lifespan", "stop_timeout", seconds))
         if first is not None and limit.cancelled_caught:
             raise first
 
@@ -153,7 +162,7 @@ class Host:
         with anyio.move_on_after(seconds, shield=True) as limit:
             await self._take("destroy", cube.destroy())
         if limit.cancelled_caught:
-            raise TimedOut("destroy", seconds, "")
+            raise TimedOut("destroy", "stop_timeout", seconds)
 
     def _log_second(self, second: BaseException) -> None:
         self._log.error("then %s() failed too: %s", self._step, sentence(second), exc_info=second)
@@ -162,14 +171,15 @@ class Host:
         self._step, self._awaiting = step, coroutine
         await coroutine
 
-    def _arm(self, timers: TaskGroup, seconds: float) -> anyio.CancelScope:
+    def _arm(self, timers: TaskGroup, setting: str, seconds: float) -> anyio.CancelScope:
         scope = anyio.CancelScope()
 
         async def expire() -> None:
             with scope:
                 await anyio.sleep(seconds)
                 # The frames are gone once the step is cancelled.
-                self._timed_out = self._timed_out or TimedOut(self._step, seconds, format_stack(self._awaiting))
+                stack = format_stack(self._awaiting)
+                self._timed_out = self._timed_out or TimedOut(self._step, setting, seconds, stack)
                 self._scope.cancel()
 
         timers.start_soon(expire)
