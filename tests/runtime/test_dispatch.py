@@ -31,6 +31,7 @@ from cubekit import (
 )
 from cubekit.composition.plugins import Middleware, Next
 from cubekit.ground.colours import Colour
+from cubekit.runtime.instances import State
 from cubekit.runtime.service import Service
 from cubekit.testing import ControlledClock, Part, compose_parts, crash, failing, fake, hanging, running, slow
 
@@ -389,3 +390,39 @@ async def test_a_result_that_cannot_be_encoded_is_a_failure_of_the_call() -> Non
         with pytest.raises(Internal):
             await anext(service.endpoint("p.count").stream(CallContext(), {"to": 2}, encode=refuse))
         assert service.instances["p"].in_flight == 0
+
+
+async def test_a_call_in_its_middleware_finishes_on_the_object_that_it_was_let_in_to() -> None:
+    reached, go_on = anyio.Event(), anyio.Event()
+
+    class Waiting:
+        @hookimpl
+        def cubekit_middleware(self, instance: str, operation: Any) -> Middleware | None:
+            async def around(context: CallContext, arguments: Mapping[str, Any], call_next: Next) -> Any:
+                reached.set()
+                await go_on.wait()
+                return await call_next(context, arguments)
+
+            return around
+
+    plan = compose_parts({"p": Provider, "guard": PARTS["guard"]})
+    plan.plugins.register("first", Waiting())
+    plan.plugins.register("second", Waiting())
+    answers: dict[str, object] = {}
+
+    async def call(service: Service) -> None:
+        answers["call"] = await service.call("p.double", number=1)
+
+    async def stream(service: Service) -> None:
+        answers["stream"] = [item async for item in service.stream("p.count", to=2)]
+
+    async with anyio.create_task_group() as tasks, running(plan) as service:
+        tasks.start_soon(call, service)
+        tasks.start_soon(stream, service)
+        await reached.wait()
+        await anyio.wait_all_tasks_blocked()
+        service.stop()
+        await anyio.wait_all_tasks_blocked()
+        assert service.instances["p"].state is State.STOPPING
+        go_on.set()
+    assert answers == {"call": 2, "stream": [0, 1]}

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Protocol
 
 from cubekit.authoring.context import CallContext
 from cubekit.authoring.failures import Failure, Internal
 from cubekit.composition.operations import Operation, ResultKind
-from cubekit.composition.plugins import Middleware, Next
+from cubekit.composition.plugins import Middleware
 from cubekit.runtime.cache import ResultCache
 from cubekit.runtime.dispatch.admission import Admission
 from cubekit.runtime.dispatch.breaker import Breaker
@@ -19,7 +20,7 @@ from cubekit.runtime.dispatch.compiling import compile_call
 from cubekit.runtime.dispatch.retries import Retries
 from cubekit.runtime.dispatch.source import Layers, write_call
 from cubekit.runtime.dispatch.streams import stream
-from cubekit.runtime.instances import Instance
+from cubekit.runtime.instances import Instance, Life
 from cubekit.runtime.metrics import OperationMetrics
 from cubekit.runtime.rate import RateLimiter
 from cubekit.runtime.tickets import NO_DEADLINE, asyncio_runs
@@ -30,6 +31,8 @@ _log = logging.getLogger("cubekit.dispatch")
 
 
 Encode = Callable[[Any], bytes]
+Chain = Callable[[Life, CallContext, Mapping[str, Any]], Awaitable[Any]]
+"""Middleware and what it stands around."""
 
 
 class Call(Protocol):
@@ -146,9 +149,9 @@ class Endpoint:
             self.parts = before
             self._forget_compiled()
 
-    def chain(self) -> Next:
-        """Return the middleware, with the method at its end."""
-        call: Next = self._invoke
+    def chain(self) -> Chain:
+        """Return the middleware, with the method at its end: of the object that the call was let in to."""
+        call: Chain = self._invoke
         for layer in reversed(self.parts.middleware):
             call = _around(layer, call)
         return call
@@ -185,15 +188,15 @@ class Endpoint:
         self.call = self.compiled()
         return await self.call(context, arguments, deadline)
 
-    async def _invoke(self, context: CallContext, arguments: Mapping[str, Any]) -> Any:
-        method = getattr(self.instance.living(), self.operation.method)
+    async def _invoke(self, life: Life, context: CallContext, arguments: Mapping[str, Any]) -> Any:
+        method = getattr(life.cube, self.operation.method)
         if self.operation.kind is ResultKind.STREAM:
             return method(**arguments)
         return await method(**arguments)
 
 
-def _around(layer: Middleware, inner: Next) -> Next:
-    async def call(context: CallContext, arguments: Mapping[str, Any]) -> Any:
-        return await layer(context, arguments, inner)
+def _around(layer: Middleware, inner: Chain) -> Chain:
+    async def call(life: Life, context: CallContext, arguments: Mapping[str, Any]) -> Any:
+        return await layer(context, arguments, partial(inner, life))
 
     return call

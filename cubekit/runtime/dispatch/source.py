@@ -65,7 +65,7 @@ def write_call(layers: Layers) -> str:
 
 def _invoke(layers: Layers) -> Lines:
     if layers.middleware:
-        invoked = "chain(with_deadline(context, deadline), arguments)"
+        invoked = "chain(life, with_deadline(context, deadline), arguments)"
     else:
         invoked = f"life.cube.{layers.method}(**arguments)"
     return [

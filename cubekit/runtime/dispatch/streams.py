@@ -121,7 +121,7 @@ async def _open(
     endpoint: Endpoint, life: Life, context: CallContext, arguments: Mapping[str, Any]
 ) -> AsyncGenerator[Any, None]:
     if endpoint.parts.middleware:
-        opened: AsyncGenerator[Any, None] = await endpoint.chain()(context, arguments)
+        opened: AsyncGenerator[Any, None] = await endpoint.chain()(life, context, arguments)
         return opened
     method: Callable[..., AsyncGenerator[Any, None]] = getattr(life.cube, endpoint.operation.method)
     return method(**arguments)
