@@ -85,14 +85,21 @@ class StreamTicket:
         self._tickets = tickets
         self._failure: Failure | None = None
 
-    @contextmanager
-    def item(self, deadline: float) -> Iterator[None]:
+    def item(self, deadline: float) -> AbstractContextManager[None]:
         """Run a block that waits for an item.
 
         :raises Failure: as `Tickets.call`, and if the stream was interrupted between two items.
         """
         if self._failure is not None:
             raise self._failure
+        return self.closing(deadline)
+
+    @contextmanager
+    def closing(self, deadline: float) -> Iterator[None]:
+        """Run the block that ends the stream, interrupted or not.
+
+        :raises Failure: as `Tickets.call`.
+        """
         tickets = self._tickets
         with tickets.call(deadline):
             tickets.open.discard(self)

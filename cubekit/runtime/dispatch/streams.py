@@ -114,7 +114,7 @@ async def _items(
             patience = options.idle
     finally:
         if opened is not None:
-            await opened.aclose()
+            await _close(endpoint, ticket, context, opened)
 
 
 async def _open(
@@ -125,6 +125,19 @@ async def _open(
         return opened
     method: Callable[..., AsyncGenerator[Any, None]] = getattr(life.cube, endpoint.operation.method)
     return method(**arguments)
+
+
+async def _close(
+    endpoint: Endpoint, ticket: StreamTicket, context: CallContext, opened: AsyncGenerator[Any, None]
+) -> None:
+    """Let the operation clean up, as part of the call, though its time may be over; but not for ever."""
+    limit = monotonic() + (endpoint.operation.options.idle or endpoint.instance.planned.stop_timeout)
+    token = active_call.set((with_deadline(context, limit), limit))
+    try:
+        with ticket.closing(limit):
+            await opened.aclose()
+    finally:
+        active_call.reset(token)
 
 
 _END: Any = object()
