@@ -139,8 +139,8 @@ class Naive:
             for attempt in range(3):
                 try:
                     return await inner()
-                except (Unavailable, ConnectionError):
-                    if attempt == 2 or self._budget < 1:
+                except (Unavailable, ConnectionError) as error:
+                    if attempt == 2 or self._budget < 1 or getattr(error, "retry_after", None):
                         raise
                     self._budget -= 1
             raise AssertionError("not reached")
@@ -151,7 +151,7 @@ class Naive:
         async def call() -> int:
             half_open = self._in_a_row >= 2
             if half_open and self._clock.monotonic() < self._closed_until:
-                raise Unavailable()
+                raise Unavailable(retry_after=self._closed_until - self._clock.monotonic())
             try:
                 value = await inner()
             except NotFound:
@@ -359,6 +359,56 @@ async def test_retries_only_repeat_what_may_be_repeated_and_keep_a_budget(monkey
         with pytest.raises((Unavailable, DeadlineExceeded)):
             await service.call("a.read", context)
         assert cube.calls <= before + 1, "no try that could not end in time"
+
+
+@pytest.mark.anyio
+async def test_retries_wait_as_long_as_they_are_told_or_give_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retries, "_FIRST_PAUSE", 0.001)
+
+    class Telling(Cube):
+        tries: list[float]
+
+        @operation(idempotent=True)
+        async def read(self, wait: float) -> None:
+            self.tries.append(monotonic())
+            if len(self.tries) == 1:
+                raise Unavailable(retry_after=wait)
+
+        @operation(idempotent=True)
+        async def fail(self) -> None:
+            raise ConnectionError("down")
+
+    tries: list[float] = []
+    cube = type("Noted", (Telling,), {"tries": tries})
+    retrying = {"retry": {"attempts": 4}}
+    async with running({"a": Part(cube, settings=retrying)}) as service:
+        await service.call("a.read", wait=0.05)
+        assert len(tries) == 2
+        assert tries[1] - tries[0] >= 0.05
+        tries.clear()
+        with pytest.raises(Unavailable):
+            await service.call("a.read", wait=3)
+        assert len(tries) == 1
+        tries.clear()
+        with pytest.raises(Unavailable):
+            await service.call("a.read", CallContext(deadline=monotonic() + 0.5), wait=1)
+        assert len(tries) == 1, "no try that could not end in time"
+    breaking = {"breaker": {"failures": 1, "pause": "60s"}}
+    async with running({"a": Part(cube, settings={**retrying, **breaking})}) as service:
+        with pytest.raises(Unavailable):
+            await service.call("a.fail")
+        assert service.endpoints["a.fail"].metrics.retries == 1, "the breaker has opened"
+        with pytest.raises(Unavailable):
+            await service.call("a.fail")
+        assert service.endpoints["a.fail"].metrics.retries == 1
+
+
+@pytest.mark.anyio
+async def test_retries_wait_for_a_cube_that_restarts() -> None:
+    parts = {"a": Part(oracle("a"), settings={"retry": {"attempts": 1}})}
+    async with running(parts, supervise={"default": {"backoff": "120ms..120ms"}}) as service:
+        await crash(service, "a")
+        assert await service.call("a.ask") == "a on a"
 
 
 @pytest.mark.anyio
