@@ -20,6 +20,7 @@ from cubekit.authoring.failures import DeadlineExceeded
 from cubekit.authoring.operations import Cache
 from cubekit.runtime.bus import Bus
 from cubekit.runtime.cache_keys import NoExactKey, exact_key
+from cubekit.runtime.causes import copied
 
 __all__ = ["Flight", "ResultCache"]
 
@@ -63,13 +64,13 @@ class Flight:
     ) -> None:
         late = isinstance(error, DeadlineExceeded) and monotonic() >= self._deadline
         if isinstance(error, Exception) and not late:
-            self.outcome = partial(_raise, error)
+            self.outcome = partial(_raise_copy, error)
         self._cache.end(self._key)
         self.landed.set()
 
 
-def _raise(error: Exception) -> NoReturn:
-    raise error
+def _raise_copy(error: Exception) -> NoReturn:
+    raise copied(error) from error
 
 
 class ResultCache:

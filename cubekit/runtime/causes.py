@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
-__all__ = ["alone", "raise_alone", "sentence"]
+__all__ = ["alone", "copied", "raise_alone", "sentence"]
+
+E = TypeVar("E", bound=BaseException)
 
 
 def alone(error: BaseException) -> BaseException:
@@ -22,6 +24,14 @@ def raise_alone(group: BaseException) -> NoReturn:
         raise error
     finally:
         error.__context__ = context
+
+
+def copied(error: E) -> E:
+    """Return an exception that says the same, to be raised elsewhere: one object would mix the tracebacks of all."""
+    # Not by calling its class, which may want other arguments than the exception has kept.
+    twin = type(error).__new__(type(error), *error.args)
+    twin.__dict__.update(error.__dict__)
+    return twin
 
 
 def sentence(error: BaseException) -> str:

@@ -109,9 +109,12 @@ def _problem(child: Child, cause: Exception | SystemExit, section: GroupSection,
     name = f'cube "{planned.name}" ({info.distribution} {info.version})'
     if exhausted:
         allowed = f"{section.max} restarts within {section.within:g} s"
-        return Diagnostic("CK404", f"{name} crashed too often", planned.place, allowed, sentence(cause))
+        more = f"[supervise.{planned.group}] max = {2 * section.max + 1}"
+        fix = f"mend it, by the tracebacks in the log; or allow more: {more}"
+        return Diagnostic("CK404", f"{name} crashed too often", planned.place, allowed, sentence(cause), fix)
     if isinstance(cause, TimedOut):
         found = f"it stands at\n{cause.stack}" if cause.stack else None
         return Diagnostic("CK402", f"{name}: {cause}", planned.place, found=found, fix=cause.fix(planned.name))
     message = f"{name} {'crashed' if child.has_run else 'could not start'}: {sentence(cause)}"
-    return Diagnostic("CK401", message, planned.place)
+    without = "" if planned.optional else f"; or do without it: [cubes.{planned.name}] optional = true"
+    return Diagnostic("CK401", message, planned.place, fix=f"mend it, by the traceback in the log{without}")

@@ -21,6 +21,7 @@ from weakref import WeakSet
 import anyio
 
 from cubekit.authoring.failures import DeadlineExceeded, Failure
+from cubekit.runtime.causes import copied
 
 __all__ = ["NO_DEADLINE", "StreamTicket", "Sweeper", "Tickets", "asyncio_runs", "make_sweeper", "make_tickets"]
 
@@ -64,7 +65,7 @@ class Tickets(ABC):
     def interrupt(self, failure: Failure) -> None:
         """End every call under way with a failure."""
         for ticket in list(self.open):
-            ticket.interrupt(failure)
+            ticket.interrupt(copied(failure))
 
     async def drained(self) -> None:
         """Wait until no call is under way."""

@@ -448,6 +448,42 @@ async def test_the_same_question_is_computed_once() -> None:
         assert cube.calls == 2
 
 
+class Peculiar(Failure):
+    """Cannot be made from its message."""
+
+    def __init__(self, *, number: int) -> None:
+        super().__init__("number {number}", number=number)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("error", [Peculiar(number=7), ConnectionResetError(104, "gone")])
+async def test_everyone_who_waits_for_a_failure_has_one_of_its_own(error: Exception) -> None:
+    release = anyio.Event()
+
+    class Slow(Cube):
+        @operation(cache=Cache("1h"))
+        async def think(self) -> None:
+            await release.wait()
+            raise error
+
+    failures: list[Failure] = []
+
+    async def ask(service: Any) -> None:
+        try:
+            await service.call("a.think")
+        except Failure as failure:
+            failures.append(failure)
+
+    async with running({"a": Slow}) as service, anyio.create_task_group() as tasks:
+        for _ in range(3):
+            tasks.start_soon(ask, service)
+        await anyio.wait_all_tasks_blocked()
+        release.set()
+    told = [failure.__cause__ if isinstance(failure, Internal) else failure for failure in failures]
+    assert len({id(one) for one in told}) == 3
+    assert {(type(one), str(one)) for one in told} == {(type(error), str(error))}
+
+
 @pytest.mark.anyio
 async def test_if_the_one_who_computes_is_cancelled_another_takes_over() -> None:
     release = anyio.Event()

@@ -142,7 +142,7 @@ async def test_independent_cubes_start_at_the_same_time() -> None:
 @pytest.mark.parametrize("step", ["initialize", "start"])
 async def test_a_required_cube_that_cannot_start_stops_the_service(step: str) -> None:
     log: list[str] = []
-    with pytest.raises(CubekitError, match=rf"could not start: ValueError: {step} failed \[CK401\]"):
+    with pytest.raises(CubekitError, match=rf"could not start: ValueError: {step} failed \[CK401\]\n fix: mend it"):
         async with running({"bad": recording(log, fail_in=step), "good": recording(log)}):
             pytest.fail("the service must not have started")
     assert "bad.destroy" in log, "what was acquired is released"

@@ -152,7 +152,8 @@ async def test_who_is_given_up_stops_in_order_and_is_reported_once() -> None:
             await crash(service, "other")
             await anyio.sleep_forever()
     assert log == ["-other", "saved", "-user", "-store"]
-    assert len(caught.value.diagnostics) == 1
+    (problem,) = caught.value.diagnostics
+    assert problem.fix == "mend it, by the tracebacks in the log; or allow more: [supervise.default] max = 1"
     assert set(states(service).values()) == {"failed"}
     assert {instance.problem for instance in service.instances.values()} == set(caught.value.diagnostics)
 
