@@ -22,7 +22,7 @@ from cubekit.runtime.bus import Bus
 from cubekit.runtime.cache import ResultCache
 from cubekit.runtime.child import Child
 from cubekit.runtime.clock import SystemClock
-from cubekit.runtime.dispatch import Endpoint, Parts
+from cubekit.runtime.dispatch import Endpoint, LayerState
 from cubekit.runtime.dispatch.admission import Admission
 from cubekit.runtime.dispatch.breaker import Breaker
 from cubekit.runtime.dispatch.retries import Retries
@@ -68,7 +68,7 @@ class Service:
         """What ports offer, by ``instance.operation``."""
         self.routes: Mapping[str, Endpoint] = {
             f"{name}.{route.method}": Endpoint(
-                instance, make_route_operation(route.method), Parts(admission=admissions.get(name))
+                instance, make_route_operation(route.method), LayerState(admission=admissions.get(name))
             )
             for name, instance in self.instances.items()
             for route in instance.planned.descriptor.routes
@@ -193,15 +193,15 @@ class Service:
     def _make_endpoints(self, instance: Instance, admission: Admission | None) -> dict[str, Endpoint]:
         planned = instance.planned
         return {
-            operation.method: Endpoint(instance, operation, self._parts(planned, operation, admission))
+            operation.method: Endpoint(instance, operation, self._layer_state(planned, operation, admission))
             for operation in planned.descriptor.operations
         }
 
-    def _parts(self, planned: PlannedCube, operation: Operation, admission: Admission | None) -> Parts:
+    def _layer_state(self, planned: PlannedCube, operation: Operation, admission: Admission | None) -> LayerState:
         options, clock = operation.options, self.clock
         breaker, retry = planned.breaker, planned.retry
         name = f"{planned.name}.{operation.name}"
-        return Parts(
+        return LayerState(
             middleware=self.plan.plugins.middleware(planned.name, operation),
             cache=ResultCache(name, options.cache, clock, self.bus, public=options.public) if options.cache else None,
             rate=RateLimiter(*options.rate, clock) if options.rate else None,

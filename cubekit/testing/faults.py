@@ -11,6 +11,7 @@ import anyio
 from cubekit.authoring.context import CallContext
 from cubekit.composition.plugins import Next
 from cubekit.runtime.service import Service
+from cubekit.testing.interception import intercepted
 
 __all__ = ["crash", "failing", "hanging", "slow"]
 
@@ -35,7 +36,7 @@ def failing(service: Service, operation: str, error: Exception) -> Iterator[None
     async def fail(context: CallContext, arguments: Mapping[str, Any], call_next: Next) -> Any:
         raise error
 
-    with service.endpoint(operation).intercepted(fail):
+    with intercepted(service.endpoint(operation), fail):
         yield
 
 
@@ -48,7 +49,7 @@ def hanging(service: Service, operation: str) -> Iterator[anyio.Event]:
         reached.set()
         await anyio.sleep_forever()
 
-    with service.endpoint(operation).intercepted(hang):
+    with intercepted(service.endpoint(operation), hang):
         yield reached
 
 
@@ -60,5 +61,5 @@ def slow(service: Service, operation: str, seconds: float) -> Iterator[None]:
         await service.clock.sleep(seconds)
         return await call_next(context, arguments)
 
-    with service.endpoint(operation).intercepted(delay):
+    with intercepted(service.endpoint(operation), delay):
         yield

@@ -76,7 +76,7 @@ def breaking(failures: int, **more: object) -> dict[str, Part]:
 
 
 def breaker(service: Service, name: str) -> Breaker:
-    found = service.endpoints[f"a.{name}"].parts.breaker
+    found = service.endpoints[f"a.{name}"].layer_state.breaker
     assert found is not None
     return found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import linecache
 import math
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
@@ -28,6 +29,7 @@ from cubekit import (
     contract,
     operation,
 )
+from cubekit.composition.plugins import Next
 from cubekit.ground.colours import Colour
 from cubekit.runtime.dispatch import retries
 from cubekit.runtime.dispatch.source import Layers, write_call
@@ -623,3 +625,23 @@ async def test_calls_fail_over_along_the_binding() -> None:
         assert await service.call("asker.tell") == "second", "its breaker has opened"
         await clock.advance(5)
         assert await service.call("asker.tell") == "first"
+
+
+@pytest.mark.anyio
+async def test_tracebacks_show_the_lines_of_the_function_that_ran() -> None:
+    async def layer(context: CallContext, arguments: Mapping[str, Any], call_next: Next) -> Any:
+        return await call_next(context, arguments)
+
+    async with running({"a": oracle("a")}) as service:
+        endpoint = service.endpoints["a.ask"]
+        functions: dict[str, Any] = {
+            "life.cube.ask(": endpoint.compiled(),
+            "encode(value)": endpoint.compiled(str.encode),
+            "chain(life": endpoint.wrapped(layer).compiled(),
+        }
+        for _ in range(2):
+            for line, function in functions.items():
+                lines = "".join(linecache.getlines(function.__code__.co_filename))
+                assert line in lines
+                assert ("encode" in lines) == (line == "encode(value)")
+                compile(lines, "<lines>", "exec")

@@ -57,18 +57,18 @@ async def stream(
 
 
 def _admitted(endpoint: Endpoint, context: CallContext, began: float, deadline: float) -> Life:
-    parts, scope = endpoint.parts, endpoint.operation.options.scope
+    state, scope = endpoint.layer_state, endpoint.operation.options.scope
     if scope is not None and scope not in context.caller.scopes:
         raise lacks(scope, context)
     if deadline <= began:
         raise DeadlineExceeded()
-    if parts.rate is not None:
-        parts.rate.admit(context)
+    if state.rate is not None:
+        state.rate.admit(context)
     life = endpoint.instance.life
     if life is None:
         raise endpoint.instance.unavailable()
-    if parts.admission is not None:
-        parts.admission.admit(len(life.tickets.open), context.priority)
+    if state.admission is not None:
+        state.admission.admit(len(life.tickets.open), context.priority)
     return life
 
 
@@ -81,7 +81,7 @@ async def _items(
     deadline: float,
     hurry: float,
 ) -> AsyncGenerator[Any, None]:
-    options, breaker = endpoint.operation.options, endpoint.parts.breaker
+    options, breaker = endpoint.operation.options, endpoint.layer_state.breaker
     patience = options.first_item or options.idle
     opened: AsyncGenerator[Any, None] | None = None
     trying = breaker is not None and breaker.open and breaker.admit()
@@ -120,7 +120,7 @@ async def _items(
 async def _open(
     endpoint: Endpoint, life: Life, context: CallContext, arguments: Mapping[str, Any]
 ) -> AsyncGenerator[Any, None]:
-    if endpoint.parts.middleware:
+    if endpoint.middleware:
         opened: AsyncGenerator[Any, None] = await endpoint.chain()(life, context, arguments)
         return opened
     method: Callable[..., AsyncGenerator[Any, None]] = getattr(life.cube, endpoint.operation.method)
