@@ -19,6 +19,7 @@ from cubekit.runtime.dispatch.breaker import Breaker
 from cubekit.runtime.dispatch.compiling import compile_call
 from cubekit.runtime.dispatch.retries import Retries
 from cubekit.runtime.dispatch.source import Layers, write_call
+from cubekit.runtime.dispatch.spans import spanned_stream, tracing
 from cubekit.runtime.dispatch.streams import stream
 from cubekit.runtime.instances import Instance, Life
 from cubekit.runtime.metrics import OperationMetrics
@@ -128,6 +129,8 @@ class Endpoint:
         :param encode: makes of each item what is yielded; what it raises is a failure of the call.
         :raises Failure: as `call` does.
         """
+        if context.sampled and tracing():
+            return spanned_stream(self.name, context, lambda inner: stream(self, inner, arguments, deadline, encode))
         return stream(self, context, arguments, deadline, encode)
 
     @property
