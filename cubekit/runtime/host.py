@@ -18,7 +18,7 @@ from anyio.abc import TaskGroup, TaskStatus
 from cubekit.authoring.cubes import Clock, Cube
 from cubekit.composition.plan import PlannedCube
 from cubekit.runtime.bus import Bus
-from cubekit.runtime.causes import sentence
+from cubekit.runtime.causes import alone, sentence
 from cubekit.runtime.environment import InstanceEnvironment
 from cubekit.runtime.stacks import format_stack
 from cubekit.runtime.telemetry import Telemetry
@@ -86,6 +86,22 @@ class Host:
         :raises EndedUnasked: if the life ended by itself.
         :raises Exception: what a step or a background task raised, in exception groups.
         """
+        try:
+            await self._run(started, stop, left)
+        except BaseException as error:
+            second = alone(error)
+            if self._timed_out is None or not isinstance(second, Exception | SystemExit):
+                raise
+            if not isinstance(second, TimedOut):  # which would say the same
+                self._log_second(second)
+        if self._timed_out:
+            raise self._timed_out
+        if not self._asked:
+            raise EndedUnasked(self._step)
+
+    async def _run(
+        self, started: Callable[[Cube[Any]], None], stop: Callable[[], Awaitable[None]], left: Callable[[], None]
+    ) -> None:
         async with anyio.create_task_group() as timers:
             with self._scope:
                 async with anyio.create_task_group() as group:
@@ -103,10 +119,6 @@ class Host:
                             self._arm(timers, "stop_timeout", self._planned.stop_timeout)
                         group.cancel_scope.cancel()
             timers.cancel_scope.cancel()
-        if self._timed_out:
-            raise self._timed_out
-        if not self._asked:
-            raise EndedUnasked(self._step)
 
     def _environment(self, tasks: TaskGroup) -> InstanceEnvironment:
         planned = self._planned

@@ -119,6 +119,26 @@ async def test_the_cause_of_a_slow_start_is_not_what_destroy_does_then(
     assert "then destroy() failed too" in caplog.text
 
 
+async def test_the_cause_of_a_slow_lifespan_is_not_what_it_does_then(caplog: pytest.LogCaptureFixture) -> None:
+    class Slow(Cube):
+        @asynccontextmanager
+        async def _span(self) -> AsyncIterator[None]:
+            try:
+                await anyio.sleep_forever()
+                yield
+            finally:
+                raise AttributeError("there is no pool to close")
+
+        lifespan = _span
+
+    with pytest.raises(
+        CubekitError, match=r"lifespan\(\) did not finish within 0\.04 s \[CK402\]\n +found  it stands at"
+    ):
+        async with running({"a": Part(Slow, settings={"start_timeout": "40ms"})}):
+            pytest.fail("the service must not have started")
+    assert "then lifespan() failed too: AttributeError: there is no pool to close" in caplog.text
+
+
 async def test_the_cause_of_a_crash_is_not_what_destroy_says_then() -> None:
     class Crashing(Unfinished):
         async def initialize(self) -> None:
