@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         Event,
         EventLoopBlocked,
         Events,
+        HealingStepTaken,
         Subscription,
     )
     from cubekit.authoring.failures import (
@@ -63,6 +64,7 @@ __all__ = [
     "EventLoopBlocked",
     "Events",
     "Failure",
+    "HealingStepTaken",
     "Health",
     "Identity",
     "Internal",
@@ -93,6 +95,7 @@ _HOMES = {
     "authoring.cubes": ("Clock", "Cube", "NoConfig"),
     "authoring.events": (
         "CubeHealthChanged",
+        "HealingStepTaken",
         "CubeRegistered",
         "CubeStateChanged",
         "Event",

@@ -28,6 +28,9 @@ class Policy(Protocol):
     def crashed(self, child: Child, cause: Exception | SystemExit) -> Restart:
         """Return the restart that has begun, for this child at least."""
 
+    def recycle(self, child: Child, reason: str) -> None:
+        """Begin a restart of a child that runs and is not well."""
+
 
 class Child:
     """Runs one instance: starts it after those it depends on and again as its supervisor decides; stops it before them.
@@ -94,6 +97,10 @@ class Child:
                 self.instance.settled.set()
                 self.instance.finished.set()
             tasks.cancel_scope.cancel()
+
+    def recycle(self, reason: str) -> None:
+        """Let a new object take the place of the present one, which runs and is not well."""
+        self._policy.recycle(self, reason)
 
     def begin(self, restart: Restart) -> None:
         """Take part in a restart: end the present life, if there is one, and start anew when the turn comes."""
@@ -175,6 +182,7 @@ class Child:
         instance = self.instance
         instance.life = self._life = Life(cube, self._tickets())
         instance.problem = None
+        instance.ailing = False
         instance.enter(State.RUNNING)
         if not self.has_run:
             self.has_run = True

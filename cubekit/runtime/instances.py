@@ -60,6 +60,8 @@ class Instance:
         """Set once the first start has succeeded or failed: those that depend on it may go on."""
         self.finished = anyio.Event()
         """Set when it will never run again."""
+        self.ailing = False
+        """Whether it runs, and its own check failed when it was last asked: others are called first."""
         self._retry_at = 0.0
         self._bus = bus
         self._clock = clock

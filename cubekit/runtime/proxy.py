@@ -31,12 +31,24 @@ class Provider:
     endpoints: Mapping[str, Endpoint]
 
 
-def make_proxy(contract: ContractInfo, providers: Sequence[Provider]) -> object:
-    """Return an object that keeps a contract by calling the first of its providers that runs.
+def _ignored(before: str, after: str) -> None:
+    """Of a proxy whose provider nobody follows."""
+
+
+def _ailing(provider: Provider) -> bool:
+    return provider.instance.ailing
+
+
+def make_proxy(
+    contract: ContractInfo, providers: Sequence[Provider], moved: Callable[[str, str], None] = _ignored
+) -> object:
+    """Return an object that keeps a contract by calling the first of its providers that runs and is well.
 
     If that one goes away during a call of an idempotent operation, the call fails over to the next.
+
+    :param moved: called with the names of the old and the new provider when another one answers.
     """
-    targets = _Targets(contract, providers)
+    targets = _Targets(contract, providers, moved)
     members: dict[str, Any] = {"__repr__": lambda self: f"<proxy of {contract}>"}
     for method in contract.methods:
         promised = getattr(contract.protocol, method)
@@ -49,9 +61,13 @@ def make_proxy(contract: ContractInfo, providers: Sequence[Provider]) -> object:
 class _Targets:
     """Chooses who answers."""
 
-    def __init__(self, contract: ContractInfo, providers: Sequence[Provider]) -> None:
+    def __init__(
+        self, contract: ContractInfo, providers: Sequence[Provider], moved: Callable[[str, str], None]
+    ) -> None:
         self._contract = contract
         self._providers = providers
+        self._moved = moved
+        self._answering = providers[0].instance.name
 
     def first(self) -> Provider:
         """The first provider that runs, else the first of all."""
@@ -66,6 +82,7 @@ class _Targets:
         :raises Unavailable: if the only provider that runs has no such method.
         """
         ready = [provider for provider in self._providers if provider.instance.life is not None]
+        ready.sort(key=_ailing)
         known = [endpoint for provider in ready if (endpoint := provider.endpoints.get(method)) is not None]
         if found := [endpoint for endpoint in known if not endpoint.refuses] or known:
             return found
@@ -79,6 +96,12 @@ class _Targets:
                 method=method,
             )
         return (endpoint,)
+
+    def note(self, endpoint: Endpoint) -> None:
+        """Note who answers now."""
+        before, self._answering = self._answering, endpoint.instance.name
+        if before != self._answering:
+            self._moved(before, self._answering)
 
     def chosen(self, method: str) -> _Callable:
         """Return what a call of a method goes to."""
@@ -101,11 +124,13 @@ class _FailOver:
     async def call(self, context: CallContext, arguments: Mapping[str, Any], deadline: float = NO_DEADLINE, /) -> Any:
         *others, last = self._targets.endpoints(self._method)
         for endpoint in others:
+            self._targets.note(endpoint)
             try:
                 return await endpoint.call(context, arguments, deadline)
             except Unavailable:
                 if not endpoint.operation.options.idempotent:
                     raise
+        self._targets.note(last)
         return await last.call(context, arguments, deadline)
 
 

@@ -11,10 +11,15 @@ from cubekit.composition.service_file import GroupSection
 from cubekit.ground.diagnostics import Diagnostic
 from cubekit.runtime.causes import sentence
 from cubekit.runtime.child import Child
+from cubekit.runtime.healing import Healing, HealingStep
 from cubekit.runtime.host import TimedOut
 from cubekit.runtime.restarts import Restart
 
-__all__ = ["Supervisor"]
+__all__ = ["Ailing", "Supervisor"]
+
+
+class Ailing(Exception):
+    """A cube runs, and its own check has failed for longer than it may."""
 
 
 class Supervisor:
@@ -32,10 +37,13 @@ class Supervisor:
     :param give_up: called when required instances cannot go on, with the reason of all of them.
     """
 
-    def __init__(self, section: GroupSection, clock: Clock, give_up: Callable[[Diagnostic], None]) -> None:
+    def __init__(
+        self, section: GroupSection, clock: Clock, healing: Healing, give_up: Callable[[Diagnostic], None]
+    ) -> None:
         self._section = section
         self._clock = clock
         self._give_up = give_up
+        self._healing = healing
         self._children: list[Child] = []
         self._crashes: defaultdict[Child | None, deque[float]] = defaultdict(deque)
         self._restart: Restart | None = None
@@ -52,15 +60,38 @@ class Supervisor:
         affected = self._affected(child) if child.has_run else {child}
         if not child.has_run or exhausted:
             restart = Restart(affected, reason, problem=problem)
-        elif self._section.strategy == "one_for_one":
-            restart = Restart(affected, reason, self._pause(child))
         else:
             restart = self._take_over(affected, reason, self._pause(child))
-        for one in restart.children:
-            one.begin(restart)
+        self._begin(restart, HealingStep.RESTART)
         if restart.problem is not None and not all(one.instance.planned.optional for one in restart.children):
             self._give_up(restart.problem)
         return restart
+
+    def recycle(self, child: Child, reason: str) -> None:
+        """Let a new object take the place of one that runs and is not well, with those that the strategy names.
+
+        It counts as a crash, so that one that never gets well is given up in the end.
+        """
+        if not child.goes_on or child.instance.life is None:
+            return
+        cause = Ailing(reason)
+        if self._too_often(child):
+            child.instance.problem = _problem(child, cause, self._section, exhausted=True)
+            restart = Restart(self._affected(child), reason, problem=child.instance.problem)
+        else:
+            restart = self._take_over(self._affected(child), reason, 0.0)
+        self._begin(restart, HealingStep.RECYCLE)
+        restart.paused.set()
+        if restart.problem is not None and not all(one.instance.planned.optional for one in restart.children):
+            self._give_up(restart.problem)
+
+    def _begin(self, restart: Restart, step: HealingStep) -> None:
+        for one in restart.children:
+            one.begin(restart)
+            if one.has_run:
+                self._healing.note(
+                    HealingStep.GIVE_UP if restart.problem is not None else step, one.instance.name, restart.reason
+                )
 
     def _affected(self, child: Child) -> set[Child]:
         strategy = self._section.strategy
@@ -80,6 +111,8 @@ class Supervisor:
 
     def _take_over(self, affected: set[Child], reason: str, pause: float) -> Restart:
         """Who still waits in an earlier restart goes on in the new one, so that the order holds over both."""
+        if self._section.strategy == "one_for_one":
+            return Restart(affected, reason, pause)
         before = self._restart
         waiting = () if before is None else (child for child in before.unsettled if child.goes_on)
         self._restart = Restart(affected.union(waiting), reason, pause)

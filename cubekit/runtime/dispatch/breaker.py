@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from time import monotonic
 
 from cubekit.authoring.cubes import Clock
@@ -17,9 +18,11 @@ class Breaker:
     A failure is an unexpected exception, `Unavailable`, `Internal` or a deadline that passed, unless the caller had
     brought that. A domain error such as `NotFound` is an answer: it shows that the operation works. What calls say that
     were let through before the breaker opened comes too late: while it is open only the one that tries decides.
+
+    :param turned: called with whether it is open, when it opens and when it closes.
     """
 
-    def __init__(self, limit: int, pause: float, clock: Clock) -> None:
+    def __init__(self, limit: int, pause: float, clock: Clock, turned: Callable[[bool], None]) -> None:
         self.open = False
         """Whether calls are refused, but for the one that tries."""
         self.failures = 0
@@ -27,6 +30,7 @@ class Breaker:
         self._limit = limit
         self._pause = pause
         self._clock = clock
+        self._turned = turned
         self._until = 0.0
         self._trying = False
 
@@ -63,9 +67,11 @@ class Breaker:
         if isinstance(error, Exception | SystemExit) and _counts(error):
             self.failures += 1
             if trying or self.failures >= self._limit:
-                self.open, self._until = True, self._clock.monotonic() + self._pause
+                self._until = self._clock.monotonic() + self._pause
+                self._turn(True)
         elif isinstance(error, Failure):
-            self.failures, self.open = 0, False
+            self.failures = 0
+            self._turn(False)
 
     def succeeded(self, trying: bool) -> None:
         """Note that a call has been answered.
@@ -73,7 +79,13 @@ class Breaker:
         :param trying: what `admit` returned for this call, or False.
         """
         if trying or not self.open:
-            self.failures, self.open, self._trying = 0, False, False
+            self.failures, self._trying = 0, False
+            self._turn(False)
+
+    def _turn(self, is_open: bool) -> None:
+        if self.open is not is_open:
+            self.open = is_open
+            self._turned(is_open)
 
 
 def _counts(error: BaseException) -> bool:
