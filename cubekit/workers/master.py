@@ -13,26 +13,22 @@ import signal
 import socket
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from typing import Any
 
 from cubekit.ground.diagnostics import CubekitError, Diagnostic
 from cubekit.workers.control import Client, Control
+from cubekit.workers.forking import SIGNALS, Run, fork
 from cubekit.workers.memory import settle
-from cubekit.workers.processes import Process
+from cubekit.workers.processes import Process, ended
 from cubekit.workers.questions import Questions
 
-__all__ = ["Master", "Run"]
-
-Run = Callable[[int, Sequence[socket.socket], socket.socket], int]
-"""Runs a worker, given its index, its listening sockets and its end of the channel; returns its exit status."""
+__all__ = ["Master"]
 
 _MOST_DEATHS = 5
 _WITHIN = 30.0
 """Workers that may die within so many seconds; one more, and the service stops."""
-
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD)
 
 
 class Master:
@@ -87,7 +83,7 @@ class Master:
         ours, theirs = socket.socketpair()
         for end in (ours, theirs):
             end.setblocking(False)
-        before = {number: signal.signal(number, lambda *_: None) for number in _SIGNALS}
+        before = {number: signal.signal(number, lambda *_: None) for number in SIGNALS}
         wakeup = signal.set_wakeup_fd(theirs.fileno())
         self._selector.register(ours, selectors.EVENT_READ)
         self._selector.register(self._control.socket, selectors.EVENT_READ, self._control)
@@ -113,36 +109,17 @@ class Master:
     # Workers
 
     def _fork(self, index: int) -> Process:
-        ours, theirs = socket.socketpair()
-        ours.setblocking(False)
-        pid = os.fork()
-        if pid == 0:
-            os._exit(self._be_worker(index, ours, theirs))
-        theirs.close()
-        worker = self._workers[pid] = Process(index, pid, ours)
-        self._selector.register(ours, selectors.EVENT_READ, worker)
+        worker = fork(index, self._run, self._listeners[index], self._left_behind(index))
+        self._workers[worker.pid] = worker
+        self._selector.register(worker.channel, selectors.EVENT_READ, worker)
         return worker
 
-    def _be_worker(self, index: int, ours: socket.socket, theirs: socket.socket) -> int:
-        """Leave everything of the master behind, and run. Nothing may come back from here."""
-        try:
-            signal.set_wakeup_fd(-1)
-            for number in _SIGNALS:
-                signal.signal(number, signal.SIG_DFL)
-            signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to all; the master decides
-            # Whoever is connected to the master would wait for these copies to be closed too.
-            open_here: list[Any] = [key.fileobj for key in self._selector.get_map().values()]
-            self._selector.close()
-            others = (sockets for other, sockets in enumerate(self._listeners) if other != index)
-            waiting = (client.connection for client in self._waiting)
-            for one in (ours, *open_here, *self._to_close, *waiting, *chain.from_iterable(others)):
-                one.close()
-            return self._run(index, self._listeners[index], theirs)
-        except BaseException:  # noqa: BLE001 - the frames below are the master's
-            import traceback
-
-            traceback.print_exc()
-            return 1
+    def _left_behind(self, index: int) -> Iterator[Any]:
+        yield from [key.fileobj for key in self._selector.get_map().values()]
+        yield self._selector
+        yield from self._to_close
+        yield from (client.connection for client in self._waiting)
+        yield from chain.from_iterable(own for other, own in enumerate(self._listeners) if other != index)
 
     def _step(self, signals: socket.socket) -> None:
         self._send()
@@ -234,14 +211,14 @@ class Master:
             self._tell(asker, message)
         if self._stopping:
             if status != 0 and not self.forced and self._failure is None:
-                self._failure = _stopped_badly(worker, status)
+                self._failure = Diagnostic("CK407", f"worker {worker.index} did not stop properly", found=ended(status))
             return
         if worker.leaving:
             self._replace_next()
         elif self._current.get(worker.index) is not worker:
             self._replaced(f"the successor of worker {worker.index} could not start; its predecessor goes on")
         elif not worker.ready and not self._announced:
-            self._failure = Diagnostic("CK407", f"worker {worker.index} could not start", found=_ended(status))
+            self._failure = Diagnostic("CK407", f"worker {worker.index} could not start", found=ended(status))
             self._stop()
         else:
             self._revive(worker, status)
@@ -253,10 +230,10 @@ class Master:
             self._deaths.popleft()
         if len(self._deaths) > _MOST_DEATHS:
             needed = f"at most {_MOST_DEATHS} within {_WITHIN:g} s"
-            self._failure = Diagnostic("CK407", "workers die again and again", needed=needed, found=_ended(status))
+            self._failure = Diagnostic("CK407", "workers die again and again", needed=needed, found=ended(status))
             self._stop()
             return
-        self._note(f"worker {worker.index} (process {worker.pid}) {_ended(status)}; another takes its place")
+        self._note(f"worker {worker.index} (process {worker.pid}) {ended(status)}; another takes its place")
         self._current[worker.index] = self._fork(worker.index)
 
     def _replace_next(self) -> None:
@@ -311,22 +288,7 @@ class Master:
 
     def _send(self) -> None:
         for worker in self._workers.values():
-            if worker.unsent:
-                try:
-                    sent = worker.channel.send(worker.unsent)
-                except (BlockingIOError, ConnectionError):
-                    sent = 0
-                worker.unsent = worker.unsent[sent:]
+            worker.send()
             wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if worker.unsent else 0)
             if self._selector.get_key(worker.channel).events != wanted:
                 self._selector.modify(worker.channel, wanted, worker)
-
-
-def _ended(status: int) -> str:
-    if status < 0:
-        return f"was ended by {signal.Signals(-status).name}"
-    return f"ended with status {status}"
-
-
-def _stopped_badly(worker: Process, status: int) -> Diagnostic:
-    return Diagnostic("CK407", f"worker {worker.index} did not stop properly", found=_ended(status))

@@ -10,7 +10,7 @@ from typing import Any
 
 from cubekit.workers.messages import Lines, encode
 
-__all__ = ["Process"]
+__all__ = ["Process", "ended"]
 
 
 class Process:
@@ -38,7 +38,23 @@ class Process:
         """Send a message, when there is room."""
         self.unsent += encode(message)
 
+    def send(self) -> None:
+        """Send what there is room for."""
+        if self.unsent:
+            try:
+                sent = self.channel.send(self.unsent)
+            except (BlockingIOError, ConnectionError):
+                sent = 0
+            self.unsent = self.unsent[sent:]
+
     def stop(self) -> None:
         """Tell it to stop."""
         self.leaving = True
         os.kill(self.pid, signal.SIGTERM)
+
+
+def ended(status: int) -> str:
+    """Say how a process has ended."""
+    if status < 0:
+        return f"was ended by {signal.Signals(-status).name}"
+    return f"ended with status {status}"
