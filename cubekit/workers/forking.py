@@ -8,7 +8,7 @@ import socket
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from cubekit.workers.processes import Process
+from cubekit.workers.processes import Process, Slot
 
 __all__ = ["SIGNALS", "Run", "fork"]
 
@@ -19,7 +19,7 @@ Run = Callable[[int, Sequence[socket.socket], socket.socket], int]
 """Runs a worker, given its index, its listening sockets and its end of the channel; returns its exit status."""
 
 
-def fork(index: int, run: Run, listeners: Sequence[socket.socket], left_behind: Iterable[Any]) -> Process:
+def fork(slot: Slot, run: Run, left_behind: Iterable[Any]) -> Process:
     """Start a worker, and return it.
 
     :param left_behind: what the worker closes; whoever is connected to the master would wait for its copies too.
@@ -28,14 +28,12 @@ def fork(index: int, run: Run, listeners: Sequence[socket.socket], left_behind: 
     ours.setblocking(False)
     pid = os.fork()
     if pid == 0:
-        os._exit(_be_worker(index, run, listeners, theirs, [ours, *left_behind]))
+        os._exit(_be_worker(slot, run, theirs, [ours, *left_behind]))
     theirs.close()
-    return Process(index, pid, ours)
+    return Process(slot, pid, ours)
 
 
-def _be_worker(
-    index: int, run: Run, listeners: Sequence[socket.socket], channel: socket.socket, left_behind: Iterable[Any]
-) -> int:
+def _be_worker(slot: Slot, run: Run, channel: socket.socket, left_behind: Iterable[Any]) -> int:
     """Leave everything of the master behind, and run. Nothing may come back from here."""
     try:
         signal.set_wakeup_fd(-1)
@@ -44,7 +42,7 @@ def _be_worker(
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to all; the master decides
         for one in left_behind:
             one.close()
-        return run(index, listeners, channel)
+        return run(slot.index, slot.listeners, channel)
     except BaseException:  # noqa: BLE001 - the frames below are the master's
         import traceback
 

@@ -14,15 +14,14 @@ import socket
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from itertools import chain
 from typing import Any
 
 from cubekit.ground.diagnostics import CubekitError, Diagnostic
 from cubekit.workers.control import Client, Control
 from cubekit.workers.forking import SIGNALS, Run, fork
 from cubekit.workers.memory import settle
-from cubekit.workers.processes import Process, ended
-from cubekit.workers.questions import Questions
+from cubekit.workers.processes import Process, Slot, ended
+from cubekit.workers.switchboard import Switchboard
 
 __all__ = ["Master"]
 
@@ -52,7 +51,7 @@ class Master:
         ready: Callable[[], None],
         note: Callable[[str], None],
     ) -> None:
-        self._listeners = listeners
+        self._slots = [Slot(index, own) for index, own in enumerate(listeners)]
         self._run = run
         self._control = control
         self._waiting: list[Client] = []
@@ -62,13 +61,12 @@ class Master:
         self._selector = selectors.DefaultSelector()
         self._workers: dict[int, Process] = {}
         """By process id."""
-        self._current: dict[int, Process] = {}
-        """By index: those that serve."""
-        self._to_replace: deque[int] = deque()
+        self._to_replace: deque[Slot] = deque()
         self._deaths: deque[float] = deque()
-        self._questions = Questions()
+        self._switchboard = Switchboard(self._selector, self._slots, self._is_ready)
         self._announced = False
-        self._replacing = False
+        self._replacing: Slot | None = None
+        """Whose worker is being replaced; others may follow."""
         self._stopping = False
         self._failure: Diagnostic | None = None
         self.forced = False
@@ -89,8 +87,8 @@ class Master:
         self._selector.register(self._control.socket, selectors.EVENT_READ, self._control)
         self._to_close = [ours, theirs, self._control.socket]
         try:
-            for index in range(len(self._listeners)):
-                self._current[index] = self._fork(index)
+            for slot in self._slots:
+                self._fork(slot)
             while self._workers:
                 self._step(ours)
         finally:
@@ -108,22 +106,22 @@ class Master:
 
     # Workers
 
-    def _fork(self, index: int) -> Process:
-        worker = fork(index, self._run, self._listeners[index], self._left_behind(index))
+    def _fork(self, slot: Slot) -> None:
+        """Start a worker, which takes its place once it is ready."""
+        worker = slot.successor = fork(slot, self._run, self._left_behind(slot))
         self._workers[worker.pid] = worker
-        self._selector.register(worker.channel, selectors.EVENT_READ, worker)
-        return worker
+        self._switchboard.connect(worker)
 
-    def _left_behind(self, index: int) -> Iterator[Any]:
+    def _left_behind(self, slot: Slot) -> Iterator[Any]:
         yield from [key.fileobj for key in self._selector.get_map().values()]
         yield self._selector
         yield from self._to_close
         yield from (client.connection for client in self._waiting)
-        yield from chain.from_iterable(own for other, own in enumerate(self._listeners) if other != index)
+        yield from (sock for other in self._slots if other is not slot for sock in other.listeners)
 
     def _step(self, signals: socket.socket) -> None:
-        self._send()
-        for key, _ in self._selector.select(self._questions.patience()):
+        self._switchboard.send()
+        for key, _ in self._selector.select(self._switchboard.patience()):
             if key.data is None:
                 for number in signals.recv(4096):
                     self._obey(signal.Signals(number))
@@ -133,9 +131,7 @@ class Master:
             elif isinstance(key.data, Client):
                 self._command(key.data)
             else:
-                self._receive(key.data)
-        for asker, message in self._questions.overdue():
-            self._tell(asker, message)
+                self._switchboard.receive(key.data)
 
     def _obey(self, number: signal.Signals) -> None:
         if number is signal.SIGCHLD:
@@ -151,14 +147,13 @@ class Master:
             self._stop()
 
     def _replace(self) -> None:
-        if self._announced and not self._stopping and not self._replacing:
+        if self._announced and not self._stopping and self._replacing is None:
             self._note("replacing the workers one by one")
-            self._replacing = True
-            self._to_replace.extend(self._current)
+            self._to_replace.extend(self._slots)
             self._replace_next()
 
     def _replaced(self, problem: str | None) -> None:
-        self._replacing = False
+        self._replacing = None
         self._to_replace.clear()
         self._note(problem or "all workers have been replaced")
         waiting, self._waiting = self._waiting, []
@@ -178,7 +173,7 @@ class Master:
                 if not data:
                     client.connection.close()
             case [{"do": "status"}]:
-                client.answer({"workers": [worker.status() for worker in self._current.values()]})
+                client.answer({"workers": [worker.status() for worker in self._switchboard.serving]})
             case [{"do": "replace"}] if self._announced and not self._stopping:
                 self._waiting.append(client)
                 self._replace()
@@ -187,7 +182,7 @@ class Master:
 
     def _stop(self) -> None:
         self._stopping = True
-        if self._replacing:
+        if self._replacing is not None:
             self._replaced("the service stops")
         for worker in self._workers.values():
             if not worker.leaving:
@@ -205,25 +200,36 @@ class Master:
                 self._buried(worker, os.waitstatus_to_exitcode(status))
 
     def _buried(self, worker: Process, status: int) -> None:
-        self._selector.unregister(worker.channel)
-        worker.channel.close()
-        for asker, message in self._questions.gone(worker.pid):
-            self._tell(asker, message)
+        self._switchboard.disconnect(worker)
         if self._stopping:
             if status != 0 and not self.forced and self._failure is None:
-                self._failure = Diagnostic("CK407", f"worker {worker.index} did not stop properly", found=ended(status))
+                self._failure = Diagnostic(
+                    "CK407", f"worker {worker.slot.index} did not stop properly", found=ended(status)
+                )
             return
+        slot = worker.slot
         if worker.leaving:
-            self._replace_next()
-        elif self._current.get(worker.index) is not worker:
-            self._replaced(f"the successor of worker {worker.index} could not start; its predecessor goes on")
-        elif not worker.ready and not self._announced:
-            self._failure = Diagnostic("CK407", f"worker {worker.index} could not start", found=ended(status))
+            if self._replacing is slot and slot.successor is None:
+                self._replace_next()
+        elif slot.serving is worker:
+            slot.serving = None
+            self._died(worker, status)
+        else:
+            slot.successor = None
+            self._not_started(worker, status)
+
+    def _not_started(self, worker: Process, status: int) -> None:
+        slot = worker.slot
+        if slot.serving is not None:
+            self._replaced(f"the successor of worker {slot.index} could not start; its predecessor goes on")
+        elif not self._announced:
+            self._failure = Diagnostic("CK407", f"worker {slot.index} could not start", found=ended(status))
             self._stop()
         else:
-            self._revive(worker, status)
+            self._died(worker, status)
 
-    def _revive(self, worker: Process, status: int) -> None:
+    def _died(self, worker: Process, status: int) -> None:
+        """Let another take the place of a worker, unless too many have died."""
         now = time.monotonic()
         self._deaths.append(now)
         while now - self._deaths[0] > _WITHIN:
@@ -233,62 +239,28 @@ class Master:
             self._failure = Diagnostic("CK407", "workers die again and again", needed=needed, found=ended(status))
             self._stop()
             return
-        self._note(f"worker {worker.index} (process {worker.pid}) {ended(status)}; another takes its place")
-        self._current[worker.index] = self._fork(worker.index)
-
-    def _replace_next(self) -> None:
-        if self._to_replace:
-            self._fork(self._to_replace[0])
-        else:
-            self._replaced(None)
-
-    # Messages
-
-    def _receive(self, worker: Process) -> None:
-        try:
-            data = worker.channel.recv(1 << 20)
-        except (BlockingIOError, ConnectionError):
-            return  # how it ended, SIGCHLD tells
-        if not data:
-            return
-        for message in worker.lines.feed(data):
-            match message["do"]:
-                case "ready":
-                    self._is_ready(worker)
-                case "ask":
-                    asked = [one for one in self._current.values() if one.ready]
-                    question = self._questions.ask(
-                        worker.pid, message["number"], [(one.index, one.pid) for one in asked]
-                    )
-                    for one in asked:
-                        one.say({"do": "collect", "number": question, "what": message["what"]})
-                case "collected":
-                    for asker, answer in self._questions.collect(message["number"], worker.pid, message["data"]):
-                        self._tell(asker, answer)
-                case "publish":
-                    for other in self._workers.values():
-                        if other is not worker and other.ready:
-                            other.say(message)
+        slot = worker.slot
+        self._note(f"worker {slot.index} (process {worker.pid}) {ended(status)}; another takes its place")
+        if slot.successor is None:
+            self._fork(slot)
 
     def _is_ready(self, worker: Process) -> None:
+        slot = worker.slot
         worker.ready = True
-        before = self._current[worker.index]
-        if before is not worker:
-            self._current[worker.index] = worker
-            self._to_replace.popleft()
+        before, slot.serving, slot.successor = slot.serving, worker, None
+        if before is not None:
             before.leaving = True
             before.say({"do": "leave"})
-        elif not self._announced and all(one.ready for one in self._current.values()):
+        elif self._replacing is slot:
+            self._replace_next()  # its predecessor has died in the meantime
+        elif not self._announced and len(self._switchboard.serving) == len(self._slots):
             self._announced = True
             self._ready()
 
-    def _tell(self, pid: int, message: dict[str, Any]) -> None:
-        if (worker := self._workers.get(pid)) is not None:
-            worker.say(message)
-
-    def _send(self) -> None:
-        for worker in self._workers.values():
-            worker.send()
-            wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if worker.unsent else 0)
-            if self._selector.get_key(worker.channel).events != wanted:
-                self._selector.modify(worker.channel, wanted, worker)
+    def _replace_next(self) -> None:
+        if not self._to_replace:
+            self._replaced(None)
+            return
+        slot = self._replacing = self._to_replace.popleft()
+        if slot.successor is None:
+            self._fork(slot)

@@ -1,4 +1,4 @@
-"""`Process`: one worker as its master sees it."""
+"""`Process`: one worker as its master sees it; `Slot`: the place that it has among the workers."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import os
 import signal
 import socket
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from cubekit.workers.messages import Lines, encode
 
-__all__ = ["Process", "ended"]
+__all__ = ["Process", "Slot", "ended"]
 
 
 class Process:
@@ -19,20 +20,21 @@ class Process:
     :param channel: the master's end of the socket pair.
     """
 
-    def __init__(self, index: int, pid: int, channel: socket.socket) -> None:
-        self.index = index
+    def __init__(self, slot: Slot, pid: int, channel: socket.socket) -> None:
+        self.slot = slot
         self.pid = pid
         self.channel = channel
         self.lines = Lines()
         self.unsent = b""
         self.since = time.time()
         self.ready = False
+        """Whether it serves, or has served."""
         self.leaving = False
         """Whether it was told to stop."""
 
     def status(self) -> dict[str, Any]:
         """What the control socket says of it."""
-        return {"worker": self.index, "pid": self.pid, "ready": self.ready, "since": self.since}
+        return {"worker": self.slot.index, "pid": self.pid, "ready": self.ready, "since": self.since}
 
     def say(self, message: dict[str, Any]) -> None:
         """Send a message, when there is room."""
@@ -51,6 +53,20 @@ class Process:
         """Tell it to stop."""
         self.leaving = True
         os.kill(self.pid, signal.SIGTERM)
+
+
+class Slot:
+    """One place among the workers, with listening sockets of its own: who serves there, and who is about to.
+
+    :param listeners: its listening sockets.
+    """
+
+    def __init__(self, index: int, listeners: Sequence[socket.socket]) -> None:
+        self.index = index
+        self.listeners = listeners
+        self.serving: Process | None = None
+        self.successor: Process | None = None
+        """Takes the place over once it is ready."""
 
 
 def ended(status: int) -> str:

@@ -31,6 +31,7 @@ from cubekit.workers.questions import Questions
 
 _CUBES = """
 import os
+import anyio
 from cubekit import Cache, Cube, Event, operation
 
 class Changed(Event):
@@ -42,6 +43,9 @@ class Worker(Cube):
     async def start(self) -> None:
         if os.environ.get("FAIL") or os.path.exists("fail"):
             raise ValueError("not today")
+        if os.path.exists("gate"):
+            async with await anyio.open_file("gate") as gate:
+                await gate.read()
         self.subscription = self.events.subscribe(Changed)
         self.tasks.start_soon(self.listen)
 
@@ -111,8 +115,13 @@ class Up:
     def call(self, operation: str) -> Any:
         return self.request(f"/api/v1/w/{operation}", "POST", "{}")["data"]
 
+    def workers(self) -> dict[int, int]:
+        """The process of each worker that answers, by its number."""
+        workers = self.request("/cubes")["workers"]
+        return {worker["worker"]: worker["pid"] for worker in workers if worker["answers"]}
+
     def pids(self) -> set[int]:
-        return {worker["pid"] for worker in self.request("/cubes")["workers"] if worker["answers"]}
+        return set(self.workers().values())
 
     def answering(self) -> set[int]:
         """The processes that answer: connections are spread, so a number of them finds both."""
@@ -221,6 +230,30 @@ def test_the_control_socket(service: Path) -> None:
         assert not running.control.exists()
         gone = subprocess.run([*command, "--json"], capture_output=True, text=True, timeout=60, check=False)
         assert gone.returncode == 6
+
+
+@contextmanager
+def start_held() -> Iterator[None]:
+    """Hold the next worker within its start; the block is entered once it is there."""
+    os.mkfifo("gate")
+    with open("gate", "w"):  # waits for the worker, which then waits for the end of the block
+        os.unlink("gate")
+        yield
+
+
+def test_a_worker_that_dies_while_its_successor_starts_keeps_its_place(service: Path) -> None:
+    with up(service) as running:
+        before = running.pids()
+        first = running.workers()[0]
+        running.process.send_signal(signal.SIGHUP)
+        with start_held():
+            os.kill(first, signal.SIGKILL)
+            running.until_note("another takes its place")
+        running.until_note("all workers have been replaced")
+        after = running.workers()
+        assert set(after) == {0, 1}
+        assert running.answering() == set(after.values())
+        assert not before & set(after.values())
 
 
 def test_a_successor_that_cannot_start_leaves_everything_as_it_is(service: Path, tmp_path: Path) -> None:
