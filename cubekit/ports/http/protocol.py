@@ -80,8 +80,6 @@ class TableProtocol(Connection):
         self._handler: CallHandler | None = None
         """Of the request that is arriving, as long as it may be answered here."""
         self._body = b""
-        self._refused = False
-        """Whether nothing more of the connection counts."""
         self._plain = True
         """Whether nothing in its headers is for somebody else."""
         self._head_size = 0
@@ -108,6 +106,8 @@ class TableProtocol(Connection):
 
     def on_headers_complete(self) -> None:
         """Take the request, or leave it to uvicorn."""
+        if self._over:
+            return
         self._idle_since = math.inf
         if self._head_size > MAX_HEAD:
             self._refuse_head()
@@ -119,6 +119,7 @@ class TableProtocol(Connection):
             and self._plain
             and not self._is_busy
             and not self.pipeline
+            and not self.flow.write_paused
             and parser.get_http_version() == "1.1"
             and not parser.should_upgrade()
         ):
@@ -128,7 +129,7 @@ class TableProtocol(Connection):
 
     def on_body(self, body: bytes) -> None:
         """Keep a part of the body."""
-        if self._refused:
+        if self._over:
             return
         if self._handler is None:
             super().on_body(body)
@@ -138,7 +139,7 @@ class TableProtocol(Connection):
     def on_message_complete(self) -> None:
         """Answer the request."""
         handler, self._handler = self._handler, None
-        if self._refused:
+        if self._over:
             return
         if handler is None:
             super().on_message_complete()
@@ -149,19 +150,21 @@ class TableProtocol(Connection):
         else:
             self._answer(handler)
 
-    def data_received(self, data: bytes) -> None:
-        """Parse what has arrived; a request whose body is still to come goes the usual way, which has time limits."""
-        super().data_received(data)
-        if self._head_size > MAX_HEAD and not self._refused:
+    def _parse(self, data: bytes | bytearray) -> None:
+        super()._parse(data)
+        if self._head_size > MAX_HEAD and not self._over:
             self._refuse_head()
-        if self._handler is not None and not self.transport.is_closing():
+
+    def on_all_parsed(self) -> None:
+        """Leave a request whose body is still to come to uvicorn's usual way, which has time limits."""
+        if self._handler is not None and not self._over:
             self._handler = None
             self._leave_headers()
             if self._body:
                 super().on_body(self._body)
 
     def _refuse_head(self) -> None:
-        self._refused = True
+        self._over = True
         self.transport.write(_HEAD_TOO_LARGE)
         self.transport.close()
 
@@ -171,6 +174,8 @@ class TableProtocol(Connection):
         self.url, self.expect_100_continue = url, expects
         self.headers += headers
         super().on_headers_complete()
+        if self.pipeline:
+            self.flow.resume_reading()  # within limits, to notice when the client leaves
         if self._draining:
             self.cycle.keep_alive = False
 
@@ -194,7 +199,8 @@ class TableProtocol(Connection):
 
     def _run(self, head: Head, work: Awaitable[Answer], keep_alive: bool) -> None:
         task = _make_task(self.loop, self._registered(head, work))
-        self.cycle = running = _Running(task, keep_alive)  # type: ignore[assignment]
+        running = _Running(task, keep_alive)
+        self.cycle = self._answering = running  # type: ignore[assignment]
         if task.done():
             self._finish(task, running)
             return
