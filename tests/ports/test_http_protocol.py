@@ -121,16 +121,41 @@ async def test_cross_origin_requests() -> None:
 async def test_headers_are_limited(served: Served) -> None:
     async with await served.connect() as stream:
         await stream.send(request(b"x-long: " + b"x" * protocol.MAX_HEAD + b"\r\n"))
-        assert (await read_all(stream)).startswith(b"HTTP/1.1 431 ")
+        answer = await read_all(stream)
+        assert answer.startswith(b"HTTP/1.1 431 ")
+        assert b"date: " in answer
+        assert b'"code":"VALIDATION"' in answer
     async with await served.connect() as stream:
         await stream.send(request(b"x-long: " + b"x" * (protocol.MAX_HEAD // 2) + b"\r\n"))
         assert (await read_until(stream, ANSWER)).startswith(b"HTTP/1.1 200 ")
 
 
-async def test_what_is_no_http_is_400(served: Served) -> None:
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"\x00\x01 nonsense\r\n\r\n",
+        b"GET http://nowhere HTTP/1.1\r\nhost: test\r\n\r\n",
+        b"GET /\xff HTTP/1.1\r\nhost: test\r\n\r\n",
+        b"POST /api/v1/saju/calculate HTTP/1.1\r\ncontent-length: x\r\n\r\n",
+    ],
+)
+async def test_what_is_no_http_is_400(served: Served, sent: bytes, caplog: pytest.LogCaptureFixture) -> None:
     async with await served.connect() as stream:
+        await stream.send(sent)
+        answer = await read_all(stream)
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert b"date: " in answer
+    assert b"application/problem+json" in answer
+    assert b'"code":"VALIDATION"' in answer
+    assert not caplog.records
+
+
+async def test_what_is_no_http_stands_in_nobodys_place(served: Served) -> None:
+    async with await served.post_raw("hang") as stream:
+        await served.saju.entered.wait()
         await stream.send(b"\x00\x01 nonsense\r\n\r\n")
-        assert (await read_all(stream)).startswith(b"HTTP/1.1 400 ")
+        assert await read_all(stream) == b""
+    await served.saju.cleaned.wait()
 
 
 @pytest.mark.parametrize("sent", [b"", b"POST /api/v1/saju/calculate HTTP/1.1\r\nhost: te", request()])

@@ -14,6 +14,12 @@ from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
+from cubekit.authoring.failures import Failure
+from cubekit.ports.http.exchange import Answer, Exchange
+from cubekit.ports.http.head import Head
+from cubekit.ports.http.problems import MalformedRequest
+from cubekit.ports.http.wire import written
+
 __all__ = ["DRAIN_GRACE", "Connection"]
 
 DRAIN_GRACE = 0.5
@@ -67,6 +73,8 @@ class Connection(HttpToolsProtocol):
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self._draining = False
+        self.url = b""
+        self.headers = []
         self._answering: Any = None
         """The request that is being answered, or was last; `cycle` is the one that came last."""
         self._over = False
@@ -147,10 +155,37 @@ class Connection(HttpToolsProtocol):
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade:
             self._unsupported_upgrade_warning()
+        except httptools.HttpParserCallbackError as error:
+            cause = error.__context__
+            if isinstance(cause, httptools.HttpParserError | UnicodeDecodeError):  # of its path
+                self.refuse(MalformedRequest())
+            else:
+                self.refuse(Exchange(self.head()).expected(cause or error))
         except httptools.HttpParserError:
-            self._over = True
-            self.logger.warning("Invalid HTTP request received.")
-            self.send_400_response("Invalid HTTP request received.")
+            self.refuse(MalformedRequest())
+
+    # What is answered
+
+    def head(self) -> Head:
+        """The head of the request that came last, as far as it has come."""
+        method = self.parser.get_method().decode("ascii")
+        return Head(method, self.url.partition(b"?")[0].decode("latin-1"), b"", dict(self.headers), self.client)
+
+    def refuse(self, failure: Failure) -> None:
+        """Say what is wrong with what the client sends, and close: nobody knows where its next request begins."""
+        self._over = True
+        if not self._is_busy:  # otherwise this would stand where another answer is expected
+            answer = Exchange(self.head()).refuse(failure)
+            self.transport.write(written(answer, self.server_state.default_headers, False)[0])
+        self.transport.close()
+
+    def send(self, answer: Answer, keep_alive: bool) -> None:
+        """Send an answer."""
+        data, keep_alive = written(answer, self.server_state.default_headers, keep_alive)
+        self.transport.write(data)
+        if not keep_alive:
+            self.transport.close()
+        self.on_response_complete()
 
     def resume_writing(self) -> None:
         """Go on: the client reads again."""

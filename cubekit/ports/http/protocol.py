@@ -11,17 +11,17 @@ import math
 import sys
 from collections.abc import Awaitable, Coroutine, Mapping
 from contextvars import copy_context
-from functools import lru_cache
 from typing import Any
 
+import httptools
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 from uvicorn.server import ServerState
 
 from cubekit.ports.http.calls import CallHandler
 from cubekit.ports.http.connections import Connection
 from cubekit.ports.http.exchange import Answer, Exchange
 from cubekit.ports.http.head import Head
+from cubekit.ports.http.problems import HeadTooLarge
 from cubekit.ports.http.table import Table, resumed
 from cubekit.ports.http.under_way import ShuttingDown
 
@@ -30,7 +30,6 @@ __all__ = ["MAX_HEAD", "TableProtocol", "make_protocol"]
 MAX_HEAD = 1 << 16
 """Bytes of a request's headers; more is refused with 431."""
 
-_HEAD_TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 _LEFT_TO_THE_ROUTER = frozenset({b"transfer-encoding", b"expect", b"origin", b"x-forwarded-for", b"x-forwarded-proto"})
 """Requests with one of these headers take the usual way: somebody there looks at it."""
 
@@ -110,7 +109,7 @@ class TableProtocol(Connection):
             return
         self._idle_since = math.inf
         if self._head_size > MAX_HEAD:
-            self._refuse_head()
+            self.refuse(HeadTooLarge(limit=MAX_HEAD))
             return
         parser = self.parser
         handler = self.handlers.get((parser.get_method(), self.url))
@@ -153,7 +152,7 @@ class TableProtocol(Connection):
     def _parse(self, data: bytes | bytearray) -> None:
         super()._parse(data)
         if self._head_size > MAX_HEAD and not self._over:
-            self._refuse_head()
+            self.refuse(HeadTooLarge(limit=MAX_HEAD))
 
     def on_all_parsed(self) -> None:
         """Leave a request whose body is still to come to uvicorn's usual way, which has time limits."""
@@ -163,13 +162,10 @@ class TableProtocol(Connection):
             if self._body:
                 super().on_body(self._body)
 
-    def _refuse_head(self) -> None:
-        self._over = True
-        self.transport.write(_HEAD_TOO_LARGE)
-        self.transport.close()
-
     def _leave_headers(self) -> None:
         url, headers, expects = self.url, self.headers, self.expect_100_continue
+        if not url.startswith(b"/") and httptools.parse_url(url).path is None:
+            raise httptools.HttpParserInvalidURLError(url)
         super().on_message_begin()
         self.url, self.expect_100_continue = url, expects
         self.headers += headers
@@ -193,7 +189,7 @@ class TableProtocol(Connection):
         try:
             waiting = context.run(work.send, None)
         except StopIteration as stop:
-            self._send(stop.value, keep_alive)
+            self.send(stop.value, keep_alive)
         else:
             self._run(head, resumed(work, waiting), keep_alive)
 
@@ -202,10 +198,10 @@ class TableProtocol(Connection):
         running = _Running(task, keep_alive)
         self.cycle = self._answering = running  # type: ignore[assignment]
         if task.done():
-            self._finish(task, running)
+            self._finish(head, task, running)
             return
         self.tasks.add(task)  # type: ignore[arg-type]  # uvicorn's own return nothing
-        task.add_done_callback(lambda task: self._finish(task, running))
+        task.add_done_callback(lambda task: self._finish(head, task, running))
 
     async def _registered(self, head: Head, work: Awaitable[Answer]) -> Answer:
         try:
@@ -214,41 +210,18 @@ class TableProtocol(Connection):
         except ShuttingDown as failure:
             return Exchange(head).refuse(failure)
 
-    def _finish(self, task: asyncio.Task[Answer], running: _Running) -> None:
+    def _finish(self, head: Head, task: asyncio.Task[Answer], running: _Running) -> None:
         self.tasks.discard(task)
         running.response_complete = True
-        if task.cancelled() or self.transport.is_closing():
+        error = asyncio.CancelledError() if task.cancelled() else task.exception()
+        if running.disconnected or self.transport.is_closing():
             return
-        self._send(task.result(), running.keep_alive and not self._draining)
-
-    def _send(self, answer: Answer, keep_alive: bool) -> None:
-        status, content_type, body, headers = answer
-        lines = [STATUS_LINE[status], self._common_headers(), _type_line(content_type), b"%d\r\n" % len(body)]
-        if headers:
-            lines += (f"{name}: {value}\r\n".encode("latin-1") for name, value in headers.items())
-            keep_alive = keep_alive and "connection" not in headers
-        if not keep_alive and "connection" not in headers:
-            lines.append(b"connection: close\r\n")
-        lines += (b"\r\n", body)
-        self.transport.write(b"".join(lines))
-        if not keep_alive:
-            self.transport.close()
-        self.on_response_complete()
-
-    def _common_headers(self) -> bytes:
-        headers = self.server_state.default_headers
-        global _rendered
-        if _rendered[0] is not headers:
-            _rendered = headers, b"".join(b"%s: %s\r\n" % header for header in headers)
-        return _rendered[1]
-
-
-_rendered: tuple[list[tuple[bytes, bytes]], bytes] = ([], b"")
-
-
-@lru_cache
-def _type_line(content_type: str) -> bytes:
-    return f"content-type: {content_type}\r\ncontent-length: ".encode()
+        if error is None:
+            answer = task.result()
+        else:
+            exchange = Exchange(head)
+            answer = exchange.refuse(exchange.expected(error))
+        self.send(answer, running.keep_alive and not self._draining)
 
 
 def _make_task(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, Answer]) -> asyncio.Task[Answer]:
