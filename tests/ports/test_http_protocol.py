@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import anyio
 import pytest
 
-from cubekit.ports.http import protocol
+from cubekit.ports.http import connections, protocol
 
 from .http_serving import Served, read_all, read_until, serving
 
@@ -118,16 +118,45 @@ async def test_cross_origin_requests() -> None:
         assert "access-control-allow-origin" not in answer.headers
 
 
-async def test_headers_are_limited(served: Served) -> None:
+HUGE = b"x" * (connections.MAX_HEAD + 10_000)
+CHUNKED = b"POST /api/v1/saju/calculate HTTP/1.1\r\nhost: test\r\ntransfer-encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        request(b"x-long: " + HUGE + b"\r\n"),
+        b"GET /x HTTP/1.1\r\nx-long: " + HUGE,
+        b"GET /" + HUGE,
+        b"GET /x HTTP/1.1\r\n" + b"a:\r\n" * 20_000,
+    ],
+)
+async def test_heads_are_limited(served: Served, sent: bytes) -> None:
     async with await served.connect() as stream:
-        await stream.send(request(b"x-long: " + b"x" * protocol.MAX_HEAD + b"\r\n"))
+        await stream.send(sent)
         answer = await read_all(stream)
-        assert answer.startswith(b"HTTP/1.1 431 ")
-        assert b"date: " in answer
-        assert b'"code":"VALIDATION"' in answer
+    assert answer.startswith(b"HTTP/1.1 431 ")
+    assert b"date: " in answer
+    assert b'"code":"VALIDATION"' in answer
+
+
+async def test_a_long_head_is_no_problem(served: Served) -> None:
     async with await served.connect() as stream:
-        await stream.send(request(b"x-long: " + b"x" * (protocol.MAX_HEAD // 2) + b"\r\n"))
+        await stream.send(request(b"x-long: " + b"x" * (connections.MAX_HEAD // 2) + b"\r\n"))
         assert (await read_until(stream, ANSWER)).startswith(b"HTTP/1.1 200 ")
+
+
+@pytest.mark.parametrize("sent", [b"0\r\nx-long: " + HUGE, b"1;" + HUGE])
+async def test_what_surrounds_a_body_is_limited(served: Served, sent: bytes) -> None:
+    async with await served.connect() as stream:
+        await stream.send(CHUNKED + sent)
+        assert await read_all(stream) == b""
+
+
+async def test_trailers_are_no_headers(served: Served) -> None:
+    async with await served.connect() as stream:
+        await stream.send(CHUNKED + b"2\r\n{}\r\n0\r\naccept-language: ko\r\ncontent-type: application/json\r\n\r\n")
+        assert (await read_until(stream, b"\r\n")).startswith(b"HTTP/1.1 415 ")
 
 
 @pytest.mark.parametrize(

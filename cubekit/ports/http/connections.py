@@ -17,13 +17,16 @@ from uvicorn.server import ServerState
 from cubekit.authoring.failures import Failure
 from cubekit.ports.http.exchange import Answer, Exchange
 from cubekit.ports.http.head import Head
-from cubekit.ports.http.problems import MalformedRequest
+from cubekit.ports.http.problems import HeadTooLarge, MalformedRequest
 from cubekit.ports.http.wire import written
 
-__all__ = ["DRAIN_GRACE", "Connection"]
+__all__ = ["DRAIN_GRACE", "MAX_HEAD", "Connection"]
 
 DRAIN_GRACE = 0.5
 """Seconds that an idle connection is kept when the server stops: a request may be on its way."""
+
+MAX_HEAD = 1 << 16
+"""Bytes that may come before a request's head is complete, or between two pieces of its body; more is refused."""
 
 _PIECE = 1 << 13
 """Bytes that are parsed at once. In between is seen whether there is room for what more requests lead to."""
@@ -79,6 +82,10 @@ class Connection(HttpToolsProtocol):
         """The request that is being answered, or was last; `cycle` is the one that came last."""
         self._over = False
         """Whether nothing more of the connection counts."""
+        self._arriving = False
+        """Whether a request has begun and is not complete."""
+        self._arrived = 0
+        """Bytes of it that the parser still keeps, as they are no piece of its body."""
         self._parsing_ahead = False
         self._unread = 0
         """Bytes that the client had not read when the time was last looked at."""
@@ -163,6 +170,10 @@ class Connection(HttpToolsProtocol):
                 self.refuse(Exchange(self.head()).expected(cause or error))
         except httptools.HttpParserError:
             self.refuse(MalformedRequest())
+        if self._arriving:
+            self._arrived += len(data)
+            if self._arrived >= MAX_HEAD and not self._over:
+                self.refuse(HeadTooLarge(limit=MAX_HEAD))
 
     # What is answered
 

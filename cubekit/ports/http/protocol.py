@@ -21,14 +21,10 @@ from cubekit.ports.http.calls import CallHandler
 from cubekit.ports.http.connections import Connection
 from cubekit.ports.http.exchange import Answer, Exchange
 from cubekit.ports.http.head import Head
-from cubekit.ports.http.problems import HeadTooLarge
 from cubekit.ports.http.table import Table, resumed
 from cubekit.ports.http.under_way import ShuttingDown
 
-__all__ = ["MAX_HEAD", "TableProtocol", "make_protocol"]
-
-MAX_HEAD = 1 << 16
-"""Bytes of a request's headers; more is refused with 431."""
+__all__ = ["TableProtocol", "make_protocol"]
 
 _LEFT_TO_THE_ROUTER = frozenset({b"transfer-encoding", b"expect", b"origin", b"x-forwarded-for", b"x-forwarded-proto"})
 """Requests with one of these headers take the usual way: somebody there looks at it."""
@@ -81,14 +77,13 @@ class TableProtocol(Connection):
         self._body = b""
         self._plain = True
         """Whether nothing in its headers is for somebody else."""
-        self._head_size = 0
 
     # What the parser calls
 
     def on_message_begin(self) -> None:
         """Begin a request. The scope is made only if ASGI gets to see it."""
         self._idle_since = self.loop.time()
-        self._head_size = 0
+        self._arriving, self._arrived = True, 0
         self.url = b""
         self.expect_100_continue = False
         self.headers = []
@@ -97,7 +92,6 @@ class TableProtocol(Connection):
     def on_header(self, name: bytes, value: bytes) -> None:
         """Note a header."""
         name = name.lower()
-        self._head_size += len(name) + len(value)
         if name in _LEFT_TO_THE_ROUTER:
             self._plain = False
             self.expect_100_continue |= name == b"expect" and value.lower() == b"100-continue"
@@ -108,9 +102,6 @@ class TableProtocol(Connection):
         if self._over:
             return
         self._idle_since = math.inf
-        if self._head_size > MAX_HEAD:
-            self.refuse(HeadTooLarge(limit=MAX_HEAD))
-            return
         parser = self.parser
         handler = self.handlers.get((parser.get_method(), self.url))
         if (
@@ -128,6 +119,7 @@ class TableProtocol(Connection):
 
     def on_body(self, body: bytes) -> None:
         """Keep a part of the body."""
+        self._arrived = 0
         if self._over:
             return
         if self._handler is None:
@@ -137,6 +129,7 @@ class TableProtocol(Connection):
 
     def on_message_complete(self) -> None:
         """Answer the request."""
+        self._arriving = False
         handler, self._handler = self._handler, None
         if self._over:
             return
@@ -148,11 +141,6 @@ class TableProtocol(Connection):
             super().on_message_complete()
         else:
             self._answer(handler)
-
-    def _parse(self, data: bytes | bytearray) -> None:
-        super()._parse(data)
-        if self._head_size > MAX_HEAD and not self._over:
-            self.refuse(HeadTooLarge(limit=MAX_HEAD))
 
     def on_all_parsed(self) -> None:
         """Leave a request whose body is still to come to uvicorn's usual way, which has time limits."""
@@ -170,6 +158,7 @@ class TableProtocol(Connection):
         self.url, self.expect_100_continue = url, expects
         self.headers += headers
         super().on_headers_complete()
+        self.headers = []  # what comes after a body is none of the request's headers
         if self.pipeline:
             self.flow.resume_reading()  # within limits, to notice when the client leaves
         if self._draining:
