@@ -179,6 +179,16 @@ async def test_what_is_no_http_is_400(served: Served, sent: bytes, caplog: pytes
     assert not caplog.records
 
 
+async def test_an_upgrade_is_declined_quietly(served: Served, caplog: pytest.LogCaptureFixture) -> None:
+    async with await served.connect() as stream:
+        asked = b"connection: upgrade\r\nupgrade: h2c\r\n"
+        elsewhere = b"GET /livez HTTP/1.1\r\nhost: test\r\n" + asked + b"\r\n"
+        await stream.send(request(asked) * 2 + elsewhere + request(b"connection: close\r\n"))
+        answers = await read_all(stream)
+        assert (answers.count(b"HTTP/1.1 200 "), answers.count(ANSWER)) == (4, 3)
+    assert not caplog.records
+
+
 async def test_what_is_no_http_stands_in_nobodys_place(served: Served) -> None:
     async with await served.post_raw("hang") as stream:
         await served.saju.entered.wait()

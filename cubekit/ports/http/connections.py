@@ -6,6 +6,7 @@ import asyncio
 import math
 import sys
 from contextvars import copy_context
+from http import HTTPMethod
 from typing import Any
 
 import httptools
@@ -160,8 +161,8 @@ class Connection(HttpToolsProtocol):
     def _parse(self, data: bytes | bytearray) -> None:
         try:
             self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            self._unsupported_upgrade_warning()
+        except httptools.HttpParserUpgrade as upgrade:
+            self._parse_declined(data[upgrade.args[0] :])
         except httptools.HttpParserCallbackError as error:
             cause = error.__context__
             if isinstance(cause, httptools.HttpParserError | UnicodeDecodeError):  # of its path
@@ -172,8 +173,22 @@ class Connection(HttpToolsProtocol):
             self.refuse(MalformedRequest())
         if self._arriving:
             self._arrived += len(data)
-            if self._arrived >= MAX_HEAD and not self._over:
+            if self._arrived >= MAX_HEAD:
                 self.refuse(HeadTooLarge(limit=MAX_HEAD))
+
+    def _parse_declined(self, rest: bytes | bytearray) -> None:
+        """Parse a request that asks for another protocol as if it had not: nobody here speaks one.
+
+        :param rest: what follows its head. The parser takes that for the other protocol, be it the request's body.
+        """
+        method, version = self.parser.get_method(), self.parser.get_http_version()
+        if method == HTTPMethod.CONNECT.encode():
+            self.refuse(MalformedRequest())
+            return
+        lines = [b"%s %s HTTP/%s" % (method, self.url, version.encode())]
+        lines += (b"%s: %s" % header for header in self.headers if header[0] != b"upgrade")
+        self.parser = httptools.HttpRequestParser(self)
+        self._parse(b"\r\n".join((*lines, b"", rest)))
 
     # What is answered
 
@@ -184,6 +199,8 @@ class Connection(HttpToolsProtocol):
 
     def refuse(self, failure: Failure) -> None:
         """Say what is wrong with what the client sends, and close: nobody knows where its next request begins."""
+        if self._over:
+            return
         self._over = True
         if not self._is_busy:  # otherwise this would stand where another answer is expected
             answer = Exchange(self.head()).refuse(failure)

@@ -114,6 +114,8 @@ class TableProtocol(Connection):
             and not parser.should_upgrade()
         ):
             self._handler, self._body = handler, b""
+        elif parser.should_upgrade():
+            self._arriving = False  # it comes again, without that wish
         else:
             self._leave_headers()
 
@@ -129,10 +131,10 @@ class TableProtocol(Connection):
 
     def on_message_complete(self) -> None:
         """Answer the request."""
+        if self._over or not self._arriving:
+            return
         self._arriving = False
         handler, self._handler = self._handler, None
-        if self._over:
-            return
         if handler is None:
             super().on_message_complete()
         elif len(self._body) > self.table.max_body:
