@@ -121,10 +121,10 @@ class Master:
 
     def _step(self, signals: socket.socket) -> None:
         self._switchboard.send()
+        signalled = False
         for key, _ in self._selector.select(self._switchboard.patience()):
             if key.data is None:
-                for number in signals.recv(4096):
-                    self._obey(signal.Signals(number))
+                signalled = True
             elif isinstance(key.data, Control):
                 if (client := key.data.accept()) is not None:
                     self._selector.register(client.connection, selectors.EVENT_READ, client)
@@ -132,6 +132,9 @@ class Master:
                 self._command(key.data)
             else:
                 self._switchboard.receive(key.data)
+        if signalled:  # last: a worker that has ended may have said something before
+            for number in signals.recv(4096):
+                self._obey(signal.Signals(number))
 
     def _obey(self, number: signal.Signals) -> None:
         if number is signal.SIGCHLD:

@@ -186,6 +186,16 @@ def test_a_worker_that_dies_is_replaced_and_no_connection_waits_in_vain(service:
         assert len(running.answering()) == 2
 
 
+def test_all_workers_may_die_at_once(service: Path) -> None:
+    with up(service) as running:
+        before = running.pids()
+        for pid in before:
+            os.kill(pid, signal.SIGKILL)
+        for _ in before:
+            running.until_note("another takes its place")
+        assert not before & running.answering()
+
+
 def test_workers_are_replaced_one_by_one_without_a_failed_request(service: Path) -> None:
     done = threading.Event()
     outcomes: Counter[object] = Counter()
