@@ -6,10 +6,10 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from cubekit.workers.messages import Lines, encode
+from cubekit.workers.messages import Lines, Outgoing, encode
 
 __all__ = ["Process", "Slot", "ended"]
 
@@ -25,7 +25,9 @@ class Process:
         self.pid = pid
         self.channel = channel
         self.lines = Lines()
-        self.unsent = b""
+        self.outgoing = Outgoing()
+        self.connected = True
+        """Whether its end of the channel is open."""
         self.since = time.time()
         self.ready = False
         """Whether it serves, or has served."""
@@ -38,16 +40,28 @@ class Process:
 
     def say(self, message: dict[str, Any]) -> None:
         """Send a message, when there is room."""
-        self.unsent += encode(message)
+        self.outgoing.add(encode(message))
+
+    def receive(self) -> Iterator[dict[str, Any]]:
+        """Yield the messages that have arrived."""
+        try:
+            data = self.channel.recv(1 << 20)
+        except BlockingIOError:
+            return
+        except ConnectionError:
+            data = b""
+        self.connected = bool(data)
+        yield from self.lines.feed(data)
 
     def send(self) -> None:
         """Send what there is room for."""
-        if self.unsent:
-            try:
-                sent = self.channel.send(self.unsent)
-            except (BlockingIOError, ConnectionError):
-                sent = 0
-            self.unsent = self.unsent[sent:]
+        try:
+            while lines := self.outgoing.first():
+                self.outgoing.sent(self.channel.sendmsg(lines))
+        except BlockingIOError:
+            return
+        except ConnectionError:
+            self.connected = False
 
     def stop(self) -> None:
         """Tell it to stop."""
