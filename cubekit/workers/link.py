@@ -20,6 +20,9 @@ __all__ = ["Link"]
 
 _log = logging.getLogger("cubekit.workers")
 
+_LAST_WORDS = 2.0
+"""Seconds that a worker waits for its master to listen, before it ends."""
+
 _OWN_AFFAIRS = (CubeRegistered, CubeStateChanged)
 """Events that concern one worker only."""
 
@@ -42,6 +45,7 @@ class Link:
         self._outgoing = Outgoing()
         self._losing = False
         self._something_to_say = anyio.Event()
+        self._all_said = anyio.Event()
         self.told_to_leave = anyio.Event()
         """Set when a successor serves in this worker's place."""
 
@@ -65,6 +69,7 @@ class Link:
         line = self._written(message)
         if line is not None:
             self._outgoing.add(line)
+            self._all_said = anyio.Event()
             self._something_to_say.set()
         return line is not None
 
@@ -97,6 +102,13 @@ class Link:
             _log.exception("this cannot be written as JSON and reaches no other worker: %s", about)
             return None
 
+    async def hand_in(self) -> None:
+        """Tell the master what this worker has counted until its end."""
+        data = await self._collect["metrics"]()
+        if self.say({"do": "counted", "data": data}):
+            with anyio.move_on_after(_LAST_WORDS):  # the master may be gone
+                await self._all_said.wait()
+
     async def run(self) -> None:
         """Talk with the master until it is gone."""
         async with await SocketStream.from_socket(self._channel) as stream, anyio.create_task_group() as tasks:
@@ -120,6 +132,7 @@ class Link:
                 except anyio.BrokenResourceError:
                     return  # the master is gone, and `run` ends
                 self._outgoing.sent(len(said))
+            self._all_said.set()
 
     def _obey(self, message: dict[str, Any], tasks: anyio.abc.TaskGroup) -> None:
         match message["do"]:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from cubekit.ports.http.families import Family
 from cubekit.workers.messages import Lines, Outgoing, encode
 
 __all__ = ["Process", "Slot", "ended"]
@@ -31,6 +32,8 @@ class Process:
         self.since = time.time()
         self.ready = False
         """Whether it serves, or has served."""
+        self.counted: list[Family] = []
+        """The metrics that it has told last."""
         self.leaving = False
         """Whether it was told to stop."""
 

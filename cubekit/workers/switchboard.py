@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import selectors
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from cubekit.ports.http.families import Family, lasting
+from cubekit.ports.http.prometheus import events_dropped
 from cubekit.workers.messages import encode
 from cubekit.workers.processes import Process, Slot
-from cubekit.workers.questions import Questions
+from cubekit.workers.questions import Question, Questions
 
 __all__ = ["Switchboard"]
 
@@ -29,6 +31,10 @@ class Switchboard:
         self._connected: dict[int, Process] = {}
         """By process id."""
         self._questions = Questions()
+        self._ended: list[Family] = []
+        """What the workers that have ended have counted."""
+        self._dropped = 0
+        """Events that they have lost."""
 
     @property
     def serving(self) -> list[Process]:
@@ -41,8 +47,12 @@ class Switchboard:
         self._selector.register(worker.channel, selectors.EVENT_READ, worker)
 
     def disconnect(self, worker: Process) -> None:
-        """Forget a worker that has ended; nobody waits for it any more."""
+        """Forget a worker that has ended, but for its last words and what it has counted."""
+        if worker.connected:
+            self.receive(worker)
         del self._connected[worker.pid]
+        self._ended = lasting([self._ended, worker.counted])
+        self._dropped += worker.outgoing.dropped
         self._hang_up(worker)
         worker.channel.close()
 
@@ -55,8 +65,11 @@ class Switchboard:
                 case "ask":
                     self._ask(worker, message)
                 case "collected":
-                    for asker, answer in self._questions.collect(message["number"], worker.pid, message["data"]):
-                        self._tell(asker, answer)
+                    if message["what"] == "metrics" and message["data"] is not None:
+                        worker.counted = message["data"]
+                    self._answer(self._questions.collect(message["number"], worker.pid, message["data"]))
+                case "counted":
+                    worker.counted = message["data"]
                 case "publish":
                     line = encode(message)
                     for other in self._connected.values():
@@ -67,8 +80,7 @@ class Switchboard:
 
     def send(self) -> None:
         """Send what there is room for, and say what has waited long enough."""
-        for asker, message in self._questions.overdue():
-            self._tell(asker, message)
+        self._answer(self._questions.overdue())
         for worker in self._connected.values():
             if worker.connected:
                 self._send(worker)
@@ -87,8 +99,7 @@ class Switchboard:
         worker.connected = False
         if worker.channel in self._selector.get_map():
             self._selector.unregister(worker.channel)
-        for asker, message in self._questions.gone(worker.pid):
-            self._tell(asker, message)
+        self._answer(self._questions.gone(worker.pid))
 
     def patience(self) -> float | None:
         """Seconds until there is something to send even if nothing arrives; None if that never is."""
@@ -96,10 +107,25 @@ class Switchboard:
 
     def _ask(self, asker: Process, message: dict[str, Any]) -> None:
         asked = [one for one in self.serving if one.connected]
-        question = self._questions.ask(asker.pid, message["number"], [(one.slot.index, one.pid) for one in asked])
+        present = [(one.slot.index, one.pid) for one in asked]
+        absent = [
+            (slot.index, slot.successor.pid if slot.successor is not None else 0)
+            for slot in self._slots
+            if slot.serving not in asked
+        ]
+        question = self._questions.ask(asker.pid, message["number"], message["what"], present, absent)
         for one in asked:
             one.say({"do": "collect", "number": question, "what": message["what"]})
 
-    def _tell(self, pid: int, message: dict[str, Any]) -> None:
-        if (worker := self._connected.get(pid)) is not None and worker.connected:
-            worker.say(message)
+    def _answer(self, questions: Iterable[Question]) -> None:
+        for question in questions:
+            if (asker := self._connected.get(question.asker)) is not None and asker.connected:
+                kept = [[None, 0, self._kept(question)]] if question.what == "metrics" else []
+                asker.say(question.answer(*kept))
+
+    def _kept(self, question: Question) -> list[Family]:
+        """What those have counted who do not say so themselves: no counter is to fall because they are gone."""
+        said = {pid for _, pid, data in question.parts.values() if data is not None}
+        silent = [worker.counted for worker in self._connected.values() if worker.pid not in said]
+        dropped = self._dropped + sum(worker.outgoing.dropped for worker in self._connected.values())
+        return lasting([self._ended, *silent, [events_dropped(dropped)]])

@@ -49,11 +49,14 @@ async def run_worker(plan: Plan, listeners: Sequence[socket.socket], channel: so
         tasks.start_soon(obey)
         tasks.start_soon(follow)
         tasks.start_soon(leave)
-        async with service.running(), anyio.create_task_group() as serving:
-            await serving.start(server.run)
-            settle()
-            link.say({"do": "ready"})
-            await stop.wait()
-            if not link.told_to_leave.is_set():
-                server.stop()
+        async with service.running():
+            async with anyio.create_task_group() as serving:
+                await serving.start(server.run)
+                settle()
+                link.say({"do": "ready"})
+                await stop.wait()
+                if not link.told_to_leave.is_set():
+                    server.stop()
+            if link.told_to_leave.is_set():
+                await link.hand_in()
         tasks.cancel_scope.cancel()

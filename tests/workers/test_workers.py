@@ -132,6 +132,13 @@ class Up:
         """The processes that answer: connections are spread, so a number of them finds both."""
         return {self.call("pid") for _ in range(40)}
 
+    def calls_of_pid(self) -> float:
+        """What the counter of all workers says."""
+        begin = 'cubekit_operation_calls_total{instance="w",operation="pid",outcome="OK"} '
+        return sum(
+            float(line[len(begin) :]) for line in self.request("/metrics").splitlines() if line.startswith(begin)
+        )
+
     def until_note(self, text: str) -> None:
         next(event for event in self.events if event["event"] == "workers" and text in event["note"])
 
@@ -250,7 +257,8 @@ def test_the_control_socket(service: Path) -> None:
 @contextmanager
 def start_held() -> Iterator[None]:
     """Hold the next worker within its start; the block is entered once it is there."""
-    os.mkfifo("gate")
+    if not os.path.exists("gate"):
+        os.mkfifo("gate")
     with open("gate", "w"):  # waits for the worker, which then waits for the end of the block
         os.unlink("gate")
         yield
@@ -269,6 +277,45 @@ def test_a_worker_that_dies_while_its_successor_starts_keeps_its_place(service: 
         assert set(after) == {0, 1}
         assert running.answering() == set(after.values())
         assert not before & set(after.values())
+
+
+def test_counters_do_not_fall_when_workers_end(service: Path) -> None:
+    with up(service) as running:
+        assert len(running.answering()) == 2
+        assert running.calls_of_pid() == 40
+        os.kill(running.workers()[0], signal.SIGKILL)
+        running.until_note("another takes its place")
+        assert running.calls_of_pid() == 40
+        assert len(running.answering()) == 2
+        assert ask(running.control, "replace")["done"]
+        assert running.calls_of_pid() == 80
+        assert len(running.answering()) == 2
+        assert running.calls_of_pid() == 120
+
+
+def test_a_worker_that_is_away_is_said_to_be(service: Path) -> None:
+    with up(service) as running, closing(http.client.HTTPConnection("127.0.0.1", running.port, timeout=20)) as one:
+
+        def get(path: str) -> tuple[int, str]:
+            one.request("GET", path)
+            answer = one.getresponse()
+            return answer.status, answer.read().decode()
+
+        # This connection has one worker for good; the other one dies.
+        workers = running.workers()
+        one.request("POST", "/api/v1/w/pid", "{}", {"content-type": "application/json"})
+        here = json.loads(one.getresponse().read())["data"]
+        ((away, victim),) = ((number, pid) for number, pid in workers.items() if pid != here)
+        os.mkfifo("gate")
+        os.kill(victim, signal.SIGKILL)
+        with start_held():
+            status, text = get("/health")
+            assert (status, json.loads(text)["status"]) == (503, "fail")
+            assert json.loads(text)["checks"]["worker:responsive"] == [{"status": "fail", "componentId": str(away)}]
+            assert f'cubekit_worker_up{{worker="{away}"}} 0.0' in get("/metrics")[1]
+            assert [worker["answers"] for worker in json.loads(get("/cubes")[1])["workers"]].count(False) == 1
+        assert len(running.answering()) == 2
+        assert get("/health")[0] == 200
 
 
 def test_a_successor_that_cannot_start_leaves_everything_as_it_is(service: Path, tmp_path: Path) -> None:
@@ -429,24 +476,29 @@ def anyio_backend() -> str:
 
 def test_questions_are_answered_when_all_have_answered() -> None:
     asked = Questions()
-    question = asked.ask(7, 1, [(0, 7), (1, 8)])
+    question = asked.ask(7, 1, "health", [(0, 7), (1, 8)], [(2, 9)])
     assert asked.patience() is not None
     assert list(asked.collect(question, 8, "b")) == []
     assert list(asked.collect(question, 8, "again")) == []
-    ((asker, answer),) = asked.collect(question, 7, "a")
-    assert asker == 7
-    assert answer == {"do": "answer", "number": 1, "parts": [[0, 7, "a"], [1, 8, "b"]]}
+    (found,) = asked.collect(question, 7, "a")
+    assert found.asker == 7
+    assert found.answer() == {"do": "answer", "number": 1, "parts": [[0, 7, "a"], [1, 8, "b"], [2, 9, None]]}
     assert list(asked.collect(question, 7, "late")) == []
     assert asked.patience() is None
 
 
 def test_questions_do_not_wait_for_the_dead_or_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = Questions()
-    first = asked.ask(7, 1, [(0, 7), (1, 8)])
+    first = asked.ask(7, 1, "health", [(0, 7), (1, 8), (2, 9)])
     list(asked.collect(first, 7, "a"))
-    ((_, answer),) = asked.gone(8)
-    assert answer["parts"] == [[0, 7, "a"], [1, 8, None]]
+    list(asked.collect(first, 8, "b"))
+    assert asked.gone(8) == []
+    (found,) = asked.gone(9)
+    assert found.answer()["parts"] == [[0, 7, "a"], [1, 8, None], [2, 9, None]]
+    asked.ask(7, 2, "health", [], [(0, 7)])
+    assert asked.patience() == 0
+    assert len(asked.overdue()) == 1
     monkeypatch.setattr(questions, "PATIENCE", 0.0)
-    asked.ask(7, 2, [(0, 7)])
-    ((_, answer),) = asked.overdue()
-    assert answer["parts"] == [[0, 7, None]]
+    asked.ask(7, 3, "health", [(0, 7)])
+    (found,) = asked.overdue()
+    assert found.answer()["parts"] == [[0, 7, None]]

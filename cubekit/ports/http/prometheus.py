@@ -24,7 +24,7 @@ from cubekit.runtime.instances import State
 from cubekit.runtime.metrics import BUCKETS
 from cubekit.runtime.service import Service
 
-__all__ = ["Metrics"]
+__all__ = ["Metrics", "events_dropped"]
 
 
 class Metrics:
@@ -120,4 +120,13 @@ class _ServiceCollector:
     def _bus(self) -> Iterator[Metric]:
         bus = self._service.bus
         yield CounterMetricFamily("cubekit_events_published", "Events published", value=bus.published)
-        yield CounterMetricFamily("cubekit_events_dropped", "Events lost by slow listeners", value=bus.dropped)
+        yield _events_dropped(bus.dropped)
+
+
+def events_dropped(count: int) -> Family:
+    """The metric of events that were lost, as JSON has it."""
+    return as_family(_events_dropped(count))
+
+
+def _events_dropped(count: int) -> Metric:
+    return CounterMetricFamily("cubekit_events_dropped", "Events lost by slow listeners", value=count)
