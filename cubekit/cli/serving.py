@@ -6,6 +6,7 @@ import logging
 import signal
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -55,8 +56,16 @@ def _run(plan: Plan) -> bool:
     from cubekit.cli.serve import Serving
 
     serving = Serving(plan)
-    anyio.run(serving.run, (signal.SIGINT, signal.SIGTERM), backend_options=_event_loop())
+    anyio.run(serving.run, _ending_signals(), backend_options=_event_loop())
     return not serving.forced
+
+
+def _ending_signals() -> tuple[signal.Signals, ...]:
+    """SIGINT, SIGTERM, and the SIGHUP of a terminal that goes unless it is to be ignored, as under ``nohup``."""
+    ending = (signal.SIGINT, signal.SIGTERM)
+    if sys.platform == "win32" or signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        return ending
+    return (*ending, signal.SIGHUP)
 
 
 def _run_workers(plan: Plan) -> bool:
@@ -83,10 +92,11 @@ def _run_workers(plan: Plan) -> bool:
 
 
 def _note(text: str) -> None:
-    if console.as_json:
-        console.event({"event": "workers", "note": text})
-    else:
-        console.progress(text)
+    with suppress(OSError):  # whoever listened has gone, and that is no reason to stop
+        if console.as_json:
+            console.event({"event": "workers", "note": text})
+        else:
+            console.progress(text)
 
 
 def _be_worker(plan: Plan, index: int, sockets: Sequence[socket.socket], channel: socket.socket) -> int:

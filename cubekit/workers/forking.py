@@ -20,15 +20,18 @@ Run = Callable[[int, Sequence[socket.socket], socket.socket], int]
 
 
 def fork(slot: Slot, run: Run, left_behind: Iterable[Any]) -> Process:
-    """Start a worker, and return it.
+    """Start a worker, and return it. It begins with SIGTERM blocked; `run` unblocks it once it listens to it.
 
     :param left_behind: what the worker closes; whoever is connected to the master would wait for its copies too.
     """
     ours, theirs = socket.socketpair()
     ours.setblocking(False)
+    # What comes now waits: for the master as ever, and for the worker until it has handlers of its own.
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     pid = os.fork()
     if pid == 0:
         os._exit(_be_worker(slot, run, theirs, [ours, *left_behind]))
+    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
     theirs.close()
     return Process(slot, pid, ours)
 
@@ -38,8 +41,10 @@ def _be_worker(slot: Slot, run: Run, channel: socket.socket, left_behind: Iterab
     try:
         signal.set_wakeup_fd(-1)
         for number in SIGNALS:
-            signal.signal(number, signal.SIG_DFL)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to all; the master decides
+            # A terminal sends SIGINT and SIGHUP to all; the master decides what they mean.
+            ignored = number in {signal.SIGINT, signal.SIGHUP}
+            signal.signal(number, signal.SIG_IGN if ignored else signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, set(SIGNALS) - {signal.SIGTERM})
         for one in left_behind:
             one.close()
         return run(slot.index, slot.listeners, channel)

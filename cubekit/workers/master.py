@@ -33,7 +33,8 @@ _WITHIN = 30.0
 class Master:
     """Runs ``workers`` processes until SIGINT or SIGTERM, which drain them; a second signal kills.
 
-    SIGHUP replaces the workers one by one, each only after its successor is ready.
+    SIGHUP replaces the workers one by one, each only after its successor is ready. If it comes because the master's
+    terminal has gone, it is as SIGTERM. If it was ignored before, as under ``nohup``, it still is.
 
     Through the control socket others can ask for the same, and be told when it is done.
 
@@ -81,7 +82,9 @@ class Master:
         ours, theirs = socket.socketpair()
         for end in (ours, theirs):
             end.setblocking(False)
-        before = {number: signal.signal(number, lambda *_: None) for number in SIGNALS}
+        ignored = {signal.SIGHUP} if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else set()
+        before = {number: signal.signal(number, lambda *_: None) for number in SIGNALS if number not in ignored}
+        self._has_terminal = _terminal_is_there()
         wakeup = signal.set_wakeup_fd(theirs.fileno())
         self._selector.register(ours, selectors.EVENT_READ)
         self._selector.register(self._control.socket, selectors.EVENT_READ, self._control)
@@ -139,7 +142,7 @@ class Master:
     def _obey(self, number: signal.Signals) -> None:
         if number is signal.SIGCHLD:
             self._reap()
-        elif number is signal.SIGHUP:
+        elif number is signal.SIGHUP and (not self._has_terminal or _terminal_is_there()):
             self._replace()
         elif self._stopping:
             self.forced = True
@@ -205,7 +208,8 @@ class Master:
     def _buried(self, worker: Process, status: int) -> None:
         self._switchboard.disconnect(worker)
         if self._stopping:
-            if status != 0 and not self.forced and self._failure is None:
+            unheard = status == -signal.SIGTERM and not worker.ready
+            if status != 0 and not unheard and not self.forced and self._failure is None:
                 self._failure = Diagnostic(
                     "CK407", f"worker {worker.slot.index} did not stop properly", found=ended(status)
                 )
@@ -267,3 +271,12 @@ class Master:
         slot = self._replacing = self._to_replace.popleft()
         if slot.successor is None:
             self._fork(slot)
+
+
+def _terminal_is_there() -> bool:
+    """Whether this process has a terminal that has not hung up."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True

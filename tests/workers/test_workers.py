@@ -51,6 +51,8 @@ class Worker(Cube):
         if os.path.exists("gate"):
             async with await anyio.open_file("gate") as gate:
                 await gate.read()
+        if os.path.exists("forever"):
+            await anyio.sleep_forever()
         self.subscription = self.events.subscribe(Changed)
         self.tasks.start_soon(self.listen)
 
@@ -99,13 +101,13 @@ def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 class Up:
     """A running service with workers."""
 
-    def __init__(self, process: subprocess.Popen[str]) -> None:
+    def __init__(self, process: subprocess.Popen[str], workers: int) -> None:
         self.process = process
         assert process.stdout is not None
         self.events = map(json.loads, process.stdout)
         ready = next(event for event in self.events if event["event"] == "ready")
-        assert ready["workers"] == 2
-        self.control = Path(ready["control"])
+        assert ready["workers"] == workers
+        self.control = Path(ready.get("control", "/nonexistent"))
         self.port = int(ready["url"].rpartition(":")[2])
 
     def request(self, path: str, method: str = "GET", body: str | None = None) -> Any:
@@ -143,15 +145,24 @@ class Up:
         next(event for event in self.events if event["event"] == "workers" and text in event["note"])
 
 
+def command(service: Path, *arguments: str) -> list[str]:
+    return [sys.executable, "-m", "cubekit.cli", "up", str(service), "--json", "--set", "http.port=0", *arguments]
+
+
 @contextmanager
-def up(service: Path, *arguments: str) -> Iterator[Up]:
-    command = [sys.executable, "-m", "cubekit.cli", "up", str(service), "--json", "--set", "http.port=0", *arguments]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+def up(service: Path, *arguments: str, through: tuple[str, ...] = (), workers: int = 2) -> Iterator[Up]:
+    """Run a service in a session of its own.
+
+    :param through: a program that runs it.
+    """
+    whole = [*through, *command(service, "--set", f"http.workers={workers}", *arguments)]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(whole, stdin=pipe, stdout=pipe, stderr=pipe, text=True, start_new_session=True) as process:
         try:
-            yield Up(process)
+            yield Up(process, workers)
         finally:
             if process.poll() is None:
-                process.kill()
+                os.killpg(process.pid, signal.SIGKILL)
 
 
 def test_workers_share_a_port_and_speak_for_each_other(service: Path) -> None:
@@ -277,6 +288,53 @@ def test_a_worker_that_dies_while_its_successor_starts_keeps_its_place(service: 
         assert set(after) == {0, 1}
         assert running.answering() == set(after.values())
         assert not before & set(after.values())
+
+
+def test_a_signal_to_the_whole_process_group_kills_no_worker(service: Path) -> None:
+    with up(service) as running:
+        before = running.pids()
+        os.killpg(running.process.pid, signal.SIGHUP)
+        notes = [
+            event["note"]
+            for event in itertools.takewhile(lambda event: "have been" not in event["note"], running.events)
+        ]
+        assert notes == ["replacing the workers one by one"]
+        assert not before & running.answering()
+
+
+_IN_A_TERMINAL = """
+import os, pty, sys
+out = os.dup(1)
+pid, terminal = pty.fork()
+if pid == 0:
+    os.dup2(out, 1)
+    os.execv(sys.argv[1], sys.argv[1:])
+sys.stdin.read()
+os.close(terminal)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+"""
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_service_whose_terminal_goes_stops(service: Path, workers: int) -> None:
+    with up(service, through=(sys.executable, "-c", _IN_A_TERMINAL), workers=workers) as running:
+        assert running.call("pid")
+        assert running.process.stdin is not None
+        running.process.stdin.close()
+        assert running.process.wait(timeout=20) == 0
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_service_that_starts_can_be_stopped(service: Path, tmp_path: Path, workers: int) -> None:
+    (tmp_path / "forever").touch()
+    os.mkfifo("gate")
+    pipe = subprocess.PIPE
+    whole = command(service, "--set", f"http.workers={workers}")
+    with subprocess.Popen(whole, stdout=pipe, stderr=pipe, text=True) as process:
+        with start_held():
+            process.send_signal(signal.SIGTERM)
+        _, problems = process.communicate(timeout=20)
+    assert (process.returncode, problems) == (0, "")
 
 
 def test_counters_do_not_fall_when_workers_end(service: Path) -> None:
