@@ -71,23 +71,27 @@ def _ending_signals() -> tuple[signal.Signals, ...]:
 def _run_workers(plan: Plan) -> bool:
     """Serve a plan in several processes; False if it was forced to end."""
     from cubekit.cli.serve import announce
-    from cubekit.ports.http.listeners import listen, url_of
+    from cubekit.ports.http.listeners import accept_from_now_on, bind_together, url_of
     from cubekit.workers import Master
-    from cubekit.workers.control import Control, control_path
+    from cubekit.workers.commands import control_path
+    from cubekit.workers.control import Control
 
     http = plan.http
-    first = listen(http.host, http.port, shared=True)
-    port = first[0].getsockname()[1]
-    listeners = [first, *(listen(http.host, port, shared=True) for _ in range(http.workers - 1))]
-    url = url_of(http.host, first[0])
-    run = partial(_be_worker, plan)
-    control = Control(control_path(plan.name, port))
-    master = Master(listeners, run, control=control, ready=partial(announce, plan, url, control.path), note=_note)
+    sockets = bind_together(http.host, http.port, http.workers)
     try:
+        url, port = url_of(http.host, sockets[0][0]), sockets[0][0].getsockname()[1]
+        control = Control(control_path(plan.name, http.host, port))
+        try:
+            listeners = [accept_from_now_on(http.host, own) for own in sockets]
+        except CubekitError:
+            control.close()
+            raise
+        ready = partial(announce, plan, url, control.path)
+        master = Master(listeners, partial(_be_worker, plan), control=control, ready=ready, note=_note)
         master.run()
     finally:
-        for listener in (sock for sockets in listeners for sock in sockets):
-            listener.close()
+        for sock in (sock for own in sockets for sock in own):
+            sock.close()
     return not master.forced
 
 
@@ -139,7 +143,7 @@ def replace(
     json: Json = False,
 ) -> None:
     """Replace the workers of a running service one by one, without a failed request. Exits with 1 if that fails."""
-    from cubekit.workers.control import ask
+    from cubekit.workers.commands import ask
 
     answer = ask(control, "replace")
     text = "all workers have been replaced" if answer["done"] else f"not replaced: {answer['problem']}"

@@ -7,6 +7,7 @@ the master keeps all of them open, so that what waits in one is served by the ne
 
 from __future__ import annotations
 
+import math
 import os
 import selectors
 import signal
@@ -87,8 +88,8 @@ class Master:
         self._has_terminal = _terminal_is_there()
         wakeup = signal.set_wakeup_fd(theirs.fileno())
         self._selector.register(ours, selectors.EVENT_READ)
-        self._selector.register(self._control.socket, selectors.EVENT_READ, self._control)
-        self._to_close = [ours, theirs, self._control.socket]
+        self._control.register(self._selector)
+        self._to_close = [ours, theirs]
         try:
             for slot in self._slots:
                 self._fork(slot)
@@ -119,25 +120,27 @@ class Master:
         yield from [key.fileobj for key in self._selector.get_map().values()]
         yield self._selector
         yield from self._to_close
-        yield from (client.connection for client in self._waiting)
+        yield from self._control.sockets()
         yield from (sock for other in self._slots if other is not slot for sock in other.listeners)
 
     def _step(self, signals: socket.socket) -> None:
         self._switchboard.send()
         signalled = False
-        for key, _ in self._selector.select(self._switchboard.patience()):
+        for key, _ in self._selector.select(self._patience()):
             if key.data is None:
                 signalled = True
-            elif isinstance(key.data, Control):
-                if (client := key.data.accept()) is not None:
-                    self._selector.register(client.connection, selectors.EVENT_READ, client)
-            elif isinstance(key.data, Client):
-                self._command(key.data)
-            else:
+            elif isinstance(key.data, Process):
                 self._switchboard.receive(key.data)
+            elif (command := self._control.command(key.data)) is not None:
+                self._command(*command)
+        self._control.tidy()
         if signalled:  # last: a worker that has ended may have said something before
             for number in signals.recv(4096):
                 self._obey(signal.Signals(number))
+
+    def _patience(self) -> float | None:
+        patience = min(self._switchboard.patience(), self._control.patience())
+        return None if patience == math.inf else max(0.0, patience)
 
     def _obey(self, number: signal.Signals) -> None:
         if number is signal.SIGCHLD:
@@ -164,27 +167,17 @@ class Master:
         self._note(problem or "all workers have been replaced")
         waiting, self._waiting = self._waiting, []
         for client in waiting:
-            client.answer({"done": problem is None, "problem": problem})
+            self._control.answer(client, {"done": problem is None, "problem": problem})
 
-    def _command(self, client: Client) -> None:
-        try:
-            data = client.connection.recv(1 << 16)
-            commands = list(client.lines.feed(data))
-        except (OSError, ValueError):
-            data, commands = b"", []
-        if commands or not data:
-            self._selector.unregister(client.connection)
-        match commands:
-            case []:
-                if not data:
-                    client.connection.close()
-            case [{"do": "status"}]:
-                client.answer({"workers": [worker.status() for worker in self._switchboard.serving]})
-            case [{"do": "replace"}] if self._announced and not self._stopping:
+    def _command(self, client: Client, command: Any) -> None:
+        match command:
+            case {"do": "replace"} if self._announced and not self._stopping:
                 self._waiting.append(client)
                 self._replace()
+            case {"do": "replace"}:
+                self._control.answer(client, {"done": False, "problem": "this cannot be done now"})
             case _:
-                client.answer({"done": False, "problem": "this cannot be done now"})
+                self._control.answer(client, {"done": False, "problem": "there is no such command"})
 
     def _stop(self) -> None:
         self._stopping = True

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import socket
-import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -29,17 +28,12 @@ class Process:
         self.outgoing = Outgoing()
         self.connected = True
         """Whether its end of the channel is open."""
-        self.since = time.time()
         self.ready = False
         """Whether it serves, or has served."""
         self.counted: list[Family] = []
         """The metrics that it has told last."""
         self.leaving = False
         """Whether it was told to stop."""
-
-    def status(self) -> dict[str, Any]:
-        """What the control socket says of it."""
-        return {"worker": self.slot.index, "pid": self.pid, "ready": self.ready, "since": self.since}
 
     def say(self, message: dict[str, Any]) -> None:
         """Send a message, when there is room."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -82,11 +83,9 @@ class Questions:
         now = time.monotonic()
         return [self._open.pop(question) for question, found in list(self._open.items()) if found.until <= now]
 
-    def patience(self) -> float | None:
-        """Seconds until an answer is overdue; None if nobody waits."""
-        if not self._open:
-            return None
-        return max(0.0, min(found.until for found in self._open.values()) - time.monotonic())
+    def patience(self) -> float:
+        """Seconds until an answer is overdue."""
+        return min((found.until for found in self._open.values()), default=math.inf) - time.monotonic()
 
     def _without(self, question: int, pid: int) -> Iterator[Question]:
         found = self._open[question]

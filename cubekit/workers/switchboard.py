@@ -101,8 +101,8 @@ class Switchboard:
             self._selector.unregister(worker.channel)
         self._answer(self._questions.gone(worker.pid))
 
-    def patience(self) -> float | None:
-        """Seconds until there is something to send even if nothing arrives; None if that never is."""
+    def patience(self) -> float:
+        """Seconds until there is something to send even if nothing arrives."""
         return self._questions.patience()
 
     def _ask(self, asker: Process, message: dict[str, Any]) -> None:
