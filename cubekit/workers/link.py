@@ -11,7 +11,7 @@ from typing import Any
 import anyio
 from anyio.abc import SocketStream
 
-from cubekit.authoring.events import CubeRegistered, CubeStateChanged, Event
+from cubekit.authoring.events import CubeHealthChanged, CubeRegistered, CubeStateChanged, Event, EventLoopBlocked
 from cubekit.ports.http.peers import Collect, Part
 from cubekit.runtime.bus import Bus
 from cubekit.workers.messages import Lines, Outgoing, encode
@@ -23,7 +23,7 @@ _log = logging.getLogger("cubekit.workers")
 _LAST_WORDS = 2.0
 """Seconds that a worker waits for its master to listen, before it ends."""
 
-_OWN_AFFAIRS = (CubeRegistered, CubeStateChanged)
+_OWN_AFFAIRS = (CubeHealthChanged, CubeRegistered, CubeStateChanged, EventLoopBlocked)
 """Events that concern one worker only."""
 
 

@@ -22,6 +22,7 @@ from cubekit.workers.control import Client, Control
 from cubekit.workers.forking import SIGNALS, Run, fork
 from cubekit.workers.memory import settle
 from cubekit.workers.processes import Process, Slot, ended
+from cubekit.workers.questions import PATIENCE, Questions
 from cubekit.workers.switchboard import Switchboard
 
 __all__ = ["Master"]
@@ -42,6 +43,7 @@ class Master:
     :param listeners: for each worker its listening sockets.
     :param ready: called once all workers are ready.
     :param note: told what happens, for people.
+    :param patience: seconds that a worker has to answer what another one asks.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class Master:
         control: Control,
         ready: Callable[[], None],
         note: Callable[[str], None],
+        patience: float = PATIENCE,
     ) -> None:
         self._slots = [Slot(index, own) for index, own in enumerate(listeners)]
         self._run = run
@@ -65,7 +68,7 @@ class Master:
         """By process id."""
         self._to_replace: deque[Slot] = deque()
         self._deaths: deque[float] = deque()
-        self._switchboard = Switchboard(self._selector, self._slots, self._is_ready)
+        self._switchboard = Switchboard(self._selector, self._slots, Questions(patience), self._is_ready)
         self._announced = False
         self._replacing: Slot | None = None
         """Whose worker is being replaced; others may follow."""

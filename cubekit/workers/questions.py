@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
-__all__ = ["Question", "Questions"]
+__all__ = ["PATIENCE", "Question", "Questions"]
 
 PATIENCE = 2.0
-"""Seconds that a worker has to answer."""
+"""Seconds that a worker has to answer, unless somebody says otherwise."""
 
 Who = tuple[int, int]
 """A worker's index and process id."""
@@ -40,9 +40,13 @@ class Question:
 
 
 class Questions:
-    """The questions that wait for answers."""
+    """The questions that wait for answers.
 
-    def __init__(self) -> None:
+    :param patience: seconds that a worker has to answer.
+    """
+
+    def __init__(self, patience: float = PATIENCE) -> None:
+        self._patience = patience
         self._open: dict[int, Question] = {}
         self._numbers = count()
 
@@ -56,7 +60,7 @@ class Questions:
         question = next(self._numbers)
         parts: dict[int, list[Any]] = {index: [index, pid, None] for index, pid in (*asked, *absent)}
         missing = {pid: index for index, pid in asked}
-        until = time.monotonic() + PATIENCE if missing else 0.0
+        until = time.monotonic() + self._patience if missing else 0.0
         self._open[question] = Question(asker, number, what, parts, missing, until)
         return question
 

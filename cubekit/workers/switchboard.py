@@ -23,14 +23,18 @@ class Switchboard:
     """
 
     def __init__(
-        self, selector: selectors.BaseSelector, slots: Sequence[Slot], ready: Callable[[Process], None]
+        self,
+        selector: selectors.BaseSelector,
+        slots: Sequence[Slot],
+        questions: Questions,
+        ready: Callable[[Process], None],
     ) -> None:
         self._selector = selector
         self._slots = slots
         self._ready = ready
         self._connected: dict[int, Process] = {}
         """By process id."""
-        self._questions = Questions()
+        self._questions = questions
         self._ended: list[Family] = []
         """What the workers that have ended have counted."""
         self._dropped = 0

@@ -59,6 +59,10 @@ class Worker(Cube):
 
 class One(Cube, exclusive=True):
     pass
+
+class Hanging(Cube):
+    async def health_check(self):
+        await anyio.sleep_forever()
 """
 
 

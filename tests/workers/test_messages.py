@@ -14,7 +14,6 @@ from anyio.abc import SocketStream
 
 from cubekit import Event
 from cubekit.runtime.bus import Bus
-from cubekit.workers import questions
 from cubekit.workers.link import Link
 from cubekit.workers.messages import Lines, Outgoing, encode
 from cubekit.workers.processes import Process, Slot
@@ -102,7 +101,7 @@ def test_a_switchboard_forgets_a_channel_that_was_closed() -> None:
     ours.setblocking(False)
     worker = slot.serving = Process(slot, 1, ours)
     with selectors.DefaultSelector() as selector:
-        switchboard = Switchboard(selector, [slot], lambda _: None)
+        switchboard = Switchboard(selector, [slot], Questions(), lambda _: None)
         switchboard.connect(worker)
         theirs.close()
         ((key, _),) = selector.select(20)
@@ -139,7 +138,7 @@ def test_questions_are_answered_when_all_have_answered() -> None:
     assert asked.patience() == math.inf
 
 
-def test_questions_do_not_wait_for_the_dead_or_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_questions_do_not_wait_for_the_dead_or_for_ever() -> None:
     asked = Questions()
     first = asked.ask(7, 1, "health", [(0, 7), (1, 8), (2, 9)])
     list(asked.collect(first, 7, "a"))
@@ -150,7 +149,7 @@ def test_questions_do_not_wait_for_the_dead_or_for_ever(monkeypatch: pytest.Monk
     asked.ask(7, 2, "health", [], [(0, 7)])
     assert asked.patience() < 0
     assert len(asked.overdue()) == 1
-    monkeypatch.setattr(questions, "PATIENCE", 0.0)
+    asked = Questions(patience=0.0)
     asked.ask(7, 3, "health", [(0, 7)])
     (found,) = asked.overdue()
     assert found.answer()["parts"] == [[0, 7, None]]

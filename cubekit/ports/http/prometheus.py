@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
 
 import anyio.to_thread
@@ -20,6 +20,7 @@ from cubekit import __version__
 from cubekit.ports.http.cube_metrics import cube_metrics
 from cubekit.ports.http.families import Family, as_family, together
 from cubekit.ports.http.peers import Peers
+from cubekit.runtime.health import InstanceHealth
 from cubekit.runtime.instances import State
 from cubekit.runtime.metrics import BUCKETS
 from cubekit.runtime.service import Service
@@ -32,6 +33,7 @@ class Metrics:
 
     def __init__(self, service: Service, peers: Peers) -> None:
         self._peers = peers
+        self._health = service.health
         self._service = _ServiceCollector(service)
         self._process = ProcessCollector(registry=None)
         self._platform = PlatformCollector(registry=None)
@@ -48,7 +50,17 @@ class Metrics:
     async def _collect(self) -> list[Family]:
         # Of the process, files of the system tell; the service's counters change only between the loop's steps.
         process = await anyio.to_thread.run_sync(lambda: [*self._process.collect(), *self._platform.collect()])
-        return [as_family(metric) for metric in (*self._service.collect(), *process)]
+        health = _health(await self._health.check())
+        return [as_family(metric) for metric in (*self._service.collect(), health, *process)]
+
+
+def _health(checks: Mapping[str, InstanceHealth]) -> Metric:
+    description = "1 for the status that the health of a cube has, 0 for the others"
+    family = GaugeMetricFamily("cubekit_cube_health", description, labels=["instance", "status"])
+    for name, check in checks.items():
+        for status in ("pass", "warn", "fail"):
+            family.add_metric([name, status], float(check.status == status))
+    return family
 
 
 class _Collected(Collector):
@@ -67,6 +79,7 @@ class _ServiceCollector:
         yield from self._operations()
         yield from self._cubes()
         yield from self._bus()
+        yield from self._event_loop()
         build = {"version": __version__, "python": platform.python_version(), "service": self._service.plan.name}
         info = GaugeMetricFamily("cubekit_build_info", "What runs here; always 1", labels=list(build))
         info.add_metric(list(build.values()), 1)
@@ -121,6 +134,14 @@ class _ServiceCollector:
         bus = self._service.bus
         yield CounterMetricFamily("cubekit_events_published", "Events published", value=bus.published)
         yield _events_dropped(bus.dropped)
+
+    def _event_loop(self) -> Iterator[Metric]:
+        watchdog = self._service.watchdog
+        yield GaugeMetricFamily("cubekit_event_loop_lag_seconds", "How late the event loop was", value=watchdog.lag)
+        yield CounterMetricFamily("cubekit_event_loop_blocks", "Times that it was held up", value=watchdog.blocks)
+        yield CounterMetricFamily(
+            "cubekit_event_loop_blocked_seconds", "How long it was held up", value=watchdog.blocked
+        )
 
 
 def events_dropped(count: int) -> Family:
