@@ -54,6 +54,11 @@ class Worker(Cube):
         return os.getpid()
 
     @operation
+    async def shout(self) -> None:
+        for _ in range(5):
+            self.events.publish(Changed(what="x" * 500_000))
+
+    @operation
     async def die(self) -> None:
         os.abort()
 
@@ -102,12 +107,10 @@ class Up:
         """The processes that answer: connections are spread, so a number of them finds both."""
         return {self.call("pid") for _ in range(40)}
 
-    def calls_of_pid(self) -> float:
-        """What the counter of all workers says."""
-        begin = 'cubekit_operation_calls_total{instance="w",operation="pid",outcome="OK"} '
-        return sum(
-            float(line[len(begin) :]) for line in self.request("/metrics").splitlines() if line.startswith(begin)
-        )
+    def counter(self, sample: str) -> float:
+        """What a counter of all workers says."""
+        lines = self.request("/metrics").splitlines()
+        return sum(float(line.removeprefix(sample)) for line in lines if line.startswith(f"{sample} "))
 
     def until_note(self, text: str) -> None:
         next(event for event in self.events if event["event"] == "workers" and text in event["note"])

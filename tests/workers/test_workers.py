@@ -167,6 +167,15 @@ def test_a_service_whose_terminal_goes_stops(service: Path, workers: int) -> Non
 
 
 @pytest.mark.parametrize("workers", [1, 2])
+def test_a_service_that_is_to_ignore_its_terminal_does(service: Path, workers: int) -> None:
+    with up(service, through=("nohup",), workers=workers) as running:
+        running.process.send_signal(signal.SIGHUP)
+        assert running.call("pid")
+        running.process.send_signal(signal.SIGTERM)
+        assert running.process.wait(timeout=20) == 0
+
+
+@pytest.mark.parametrize("workers", [1, 2])
 def test_a_service_that_starts_can_be_stopped(service: Path, tmp_path: Path, workers: int) -> None:
     (tmp_path / "forever").touch()
     os.mkfifo("gate")
@@ -179,18 +188,40 @@ def test_a_service_that_starts_can_be_stopped(service: Path, tmp_path: Path, wor
     assert (process.returncode, problems) == (0, "")
 
 
+CALLS = 'cubekit_operation_calls_total{instance="w",operation="pid",outcome="OK"}'
+
+
 def test_counters_do_not_fall_when_workers_end(service: Path) -> None:
     with up(service) as running:
         assert len(running.answering()) == 2
-        assert running.calls_of_pid() == 40
+        assert running.counter(CALLS) == 40
         os.kill(running.workers()[0], signal.SIGKILL)
         running.until_note("another takes its place")
-        assert running.calls_of_pid() == 40
+        assert running.counter(CALLS) == 40
         assert len(running.answering()) == 2
         assert ask(running.control, "replace")["done"]
-        assert running.calls_of_pid() == 80
+        assert running.counter(CALLS) == 80
         assert len(running.answering()) == 2
-        assert running.calls_of_pid() == 120
+        assert running.counter(CALLS) == 120
+
+
+def others(connection: http.client.HTTPConnection, workers: dict[int, int]) -> dict[int, int]:
+    """The workers that a connection does not lead to: it has one for good."""
+    connection.request("POST", "/api/v1/w/pid", "{}", {"content-type": "application/json"})
+    here = json.loads(connection.getresponse().read())["data"]
+    return {number: pid for number, pid in workers.items() if pid != here}
+
+
+def test_events_for_a_worker_that_is_stuck_get_lost_and_are_counted(service: Path) -> None:
+    with up(service) as running, closing(http.client.HTTPConnection("127.0.0.1", running.port, timeout=20)) as one:
+        (stuck,) = others(one, running.workers()).values()
+        os.kill(stuck, signal.SIGSTOP)
+        for _ in range(10):
+            one.request("POST", "/api/v1/w/shout", "{}", {"content-type": "application/json"})
+            assert one.getresponse().read() == b'{"success":true,"data":null}'
+        os.kill(stuck, signal.SIGCONT)
+        assert running.counter("cubekit_events_dropped_total") > 0
+        assert stuck in running.answering()
 
 
 def test_a_worker_that_is_away_is_said_to_be(service: Path) -> None:
@@ -201,11 +232,7 @@ def test_a_worker_that_is_away_is_said_to_be(service: Path) -> None:
             answer = one.getresponse()
             return answer.status, answer.read().decode()
 
-        # This connection has one worker for good; the other one dies.
-        workers = running.workers()
-        one.request("POST", "/api/v1/w/pid", "{}", {"content-type": "application/json"})
-        here = json.loads(one.getresponse().read())["data"]
-        ((away, victim),) = ((number, pid) for number, pid in workers.items() if pid != here)
+        ((away, victim),) = others(one, running.workers()).items()
         os.mkfifo("gate")
         os.kill(victim, signal.SIGKILL)
         with start_held():
