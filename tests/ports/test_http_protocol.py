@@ -208,6 +208,16 @@ async def test_a_connection_on_which_nothing_comes_is_closed(sent: bytes, monkey
     assert (b"200 OK" in answer) == (sent == request())
 
 
+async def test_the_beginning_of_a_next_request_does_not_end_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protocol.TableProtocol, "patience", 0.05)
+    async with serving() as served, await served.post_raw("drip") as stream:
+        await read_until(stream, b"event: item")
+        await stream.send(b"POST /api/v1/saju/calculate HTTP/1.1\r\nhost: te")
+        await anyio.sleep(0.3)  # several times its patience
+        served.saju.go_on.set()
+        assert b"event: end" in await read_until(stream, b"event: end")
+
+
 async def test_a_connection_that_is_used_stays(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(protocol.TableProtocol, "patience", 0.2)
     async with serving() as served, await served.connect() as stream:

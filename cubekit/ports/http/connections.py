@@ -143,11 +143,13 @@ class Connection(HttpToolsProtocol):
         flow = self.flow
         ahead, paused = flow.ahead, flow.read_paused
         self._parsing_ahead = True
-        while ahead and not (self._over or self.pipeline or flow.write_paused):
-            piece = ahead[:_PIECE]
-            del ahead[:_PIECE]
-            self._parse(piece)
-        self._parsing_ahead = False
+        try:
+            while ahead and not (self._over or self.pipeline or flow.write_paused):
+                piece = ahead[:_PIECE]
+                del ahead[:_PIECE]
+                self._parse(piece)
+        finally:
+            self._parsing_ahead = False
         if self._over:
             ahead.clear()
             return
@@ -252,18 +254,19 @@ class Connection(HttpToolsProtocol):
         One whose client reads nothing of the last answer is cut off: to close it would wait for that client.
         """
         # To look at the time here is cheaper than to set the timer for every request.
-        transport, now = self.transport, self.loop.time()
-        unread = 0 if self._is_busy and not transport.is_closing() else _unread(transport)
-        if unread:
-            if unread == self._unread:
+        transport, now, left = self.transport, self.loop.time(), self.patience
+        if transport.is_closing() or not self._is_busy:
+            unread = _unread(transport)
+            if unread and unread == self._unread:
                 transport.abort()
                 return
-            self._idle_since = now
-        self._unread = unread
-        left = self._idle_since + self.patience - now
-        if left <= 0:
-            transport.close()
-        self._wait_for_next(min(left, self.patience) if left > 0 else self.patience)
+            self._unread = unread
+            if unread:
+                self._idle_since = now
+            left = self._idle_since + self.patience - now
+            if left <= 0:
+                transport.close()
+        self._wait_for_next(left if 0 < left < self.patience else self.patience)
 
     def shutdown(self) -> None:
         """Stop: the answer under way is the last; an idle connection may bring one more request.
