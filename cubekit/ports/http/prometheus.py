@@ -109,10 +109,10 @@ class _ServiceCollector:
             duration.add_metric(names, list(zip(bounds, counts, strict=True)), metrics.duration.sum)
             in_flight.add_metric(names, metrics.in_flight)
             hits.add_metric(names, metrics.cache_hits)
-            if endpoint.parts.retries is not None:
+            if endpoint.layer_state.retries is not None:
                 retries.add_metric(names, metrics.retries)
-            if endpoint.parts.breaker is not None:
-                refusing.add_metric(names, float(endpoint.parts.breaker.open))
+            if endpoint.layer_state.breaker is not None:
+                refusing.add_metric(names, float(endpoint.layer_state.breaker.open))
         yield from (calls, duration, in_flight, hits, retries, refusing)
 
     def _cubes(self) -> Iterator[Metric]:
