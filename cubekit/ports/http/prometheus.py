@@ -25,7 +25,7 @@ from cubekit.runtime.instances import State
 from cubekit.runtime.metrics import BUCKETS
 from cubekit.runtime.service import Service
 
-__all__ = ["Metrics"]
+__all__ = ["Metrics", "events_dropped"]
 
 
 class Metrics:
@@ -133,7 +133,7 @@ class _ServiceCollector:
     def _bus(self) -> Iterator[Metric]:
         bus = self._service.bus
         yield CounterMetricFamily("cubekit_events_published", "Events published", value=bus.published)
-        yield CounterMetricFamily("cubekit_events_dropped", "Events lost by slow listeners", value=bus.dropped)
+        yield _events_dropped(bus.dropped)
 
     def _event_loop(self) -> Iterator[Metric]:
         watchdog = self._service.watchdog
@@ -142,3 +142,12 @@ class _ServiceCollector:
         yield CounterMetricFamily(
             "cubekit_event_loop_blocked_seconds", "How long it was held up", value=watchdog.blocked
         )
+
+
+def events_dropped(count: int) -> Family:
+    """The metric of events that were lost, as JSON has it."""
+    return as_family(_events_dropped(count))
+
+
+def _events_dropped(count: int) -> Metric:
+    return CounterMetricFamily("cubekit_events_dropped", "Events lost by slow listeners", value=count)
