@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from cubekit.authoring.models import Model, Page
     from cubekit.authoring.operations import Cache, operation, route
     from cubekit.authoring.security import Authenticator, Credentials, Identity
+    from cubekit.authoring.telemetry import Distribution, Measured, MetricDefinition, MetricKind, Telemetry
     from cubekit.ground.colours import Colour
     from cubekit.ground.diagnostics import CubekitError, Diagnostic
 
@@ -50,6 +51,7 @@ __all__ = [
     "DeadlineExceeded",
     "DeclarationError",
     "Diagnostic",
+    "Distribution",
     "Event",
     "Events",
     "Failure",
@@ -57,6 +59,9 @@ __all__ = [
     "Identity",
     "Internal",
     "Invalid",
+    "Measured",
+    "MetricDefinition",
+    "MetricKind",
     "Model",
     "NoConfig",
     "NotFound",
@@ -65,6 +70,7 @@ __all__ = [
     "PermissionDenied",
     "RateLimited",
     "Subscription",
+    "Telemetry",
     "Unauthenticated",
     "Unavailable",
     "__version__",
@@ -100,6 +106,7 @@ _HOMES = {
     "authoring.models": ("Model", "Page"),
     "authoring.operations": ("Cache", "operation", "route"),
     "authoring.security": ("Authenticator", "Credentials", "Identity"),
+    "authoring.telemetry": ("Distribution", "Measured", "MetricDefinition", "MetricKind", "Telemetry"),
     "ground.colours": ("Colour",),
     "ground.diagnostics": ("CubekitError", "Diagnostic"),
 }

@@ -19,7 +19,7 @@ from cubekit.composition.plan import PlannedCube
 from cubekit.runtime.bus import Bus
 from cubekit.runtime.environment import InstanceEnvironment
 from cubekit.runtime.stacks import format_stack
-from cubekit.runtime.telemetry import Telemetry
+from cubekit.runtime.telemetry import ServiceTelemetry
 
 __all__ = ["Host", "TimedOut"]
 
@@ -42,7 +42,7 @@ class Host:
         required: Mapping[str, object],
         bus: Bus,
         clock: Clock,
-        telemetry: Telemetry,
+        telemetry: ServiceTelemetry,
     ) -> None:
         self._planned = planned
         self._required = required

@@ -28,10 +28,11 @@ from cubekit.runtime.dispatch.breaker import Breaker
 from cubekit.runtime.dispatch.retries import Retries
 from cubekit.runtime.host import Host
 from cubekit.runtime.instances import Instance, State
+from cubekit.runtime.measuring import measure
 from cubekit.runtime.proxy import Provider, make_proxy
 from cubekit.runtime.rate import RateLimiter
 from cubekit.runtime.supervisor import Supervisor
-from cubekit.runtime.telemetry import Telemetry
+from cubekit.runtime.telemetry import ServiceTelemetry
 from cubekit.runtime.tickets import Sweeper, asyncio_runs, make_sweeper, make_tickets
 
 __all__ = ["Service"]
@@ -49,7 +50,7 @@ class Service:
         self.plan = plan
         self.clock = clock or SystemClock()
         self.bus = Bus()
-        self.telemetry = Telemetry()
+        self.telemetry = ServiceTelemetry(plan.name, tuple(plan.cubes), partial(measure, self))
         self.instances = {name: Instance(planned, self.bus, self.clock) for name, planned in plan.cubes.items()}
         admissions = {
             name: Admission(planned.limits.queue)

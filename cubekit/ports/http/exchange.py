@@ -44,7 +44,8 @@ class Exchange:
         if isinstance(error, Failure):
             return error
         head = self.head
-        _log.error("%s %s failed [trace %s]", head.method, head.path, head.trace[0], exc_info=error)
+        trace = head.trace[0]
+        _log.error("%s %s failed [trace %s]", head.method, head.path, trace, exc_info=error, extra={"trace_id": trace})
         return Internal()
 
     def problem(self, failure: Failure) -> dict[str, Any]:

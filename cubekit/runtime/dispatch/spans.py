@@ -5,10 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 
 from cubekit.authoring.context import CallContext
 
-__all__ = ["spanned", "tracing"]
+__all__ = ["root_trace", "spanned", "tracing"]
+
+root_trace: ContextVar[str | None] = ContextVar("cubekit.root_trace", default=None)
+"""The trace of a call that is about to begin its first span: the span takes it instead of a new one."""
 
 
 def tracing() -> bool:
@@ -33,7 +37,12 @@ def spanned(name: str, context: CallContext) -> Iterator[CallContext]:
         )
         parent = trace.set_span_in_context(trace.NonRecordingSpan(remote))
     tracer = trace.get_tracer("cubekit.dispatch")
-    with tracer.start_as_current_span(name, parent, attributes=attributes) as span:
+    token = root_trace.set(context.trace_id)
+    try:
+        started = tracer.start_span(name, parent, attributes=attributes)
+    finally:
+        root_trace.reset(token)
+    with trace.use_span(started, end_on_exit=True) as span:
         said = span.get_span_context()
         if not said.is_valid:
             yield context
