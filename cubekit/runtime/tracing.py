@@ -66,7 +66,7 @@ def spans_of_process(service: str) -> _Spans:
             resource=Resource.create({SERVICE_NAME: service}),
             shutdown_on_exit=False,
             id_generator=_TraceOfTheCall(),
-            span_limits=SpanLimits(max_span_attribute_length=_LONGEST_VALUE),
+            span_limits=SpanLimits(max_attribute_length=_LONGEST_VALUE),
         )
         trace.set_tracer_provider(provider)
     if isinstance(provider, TracerProvider):

@@ -1,0 +1,147 @@
+"""`Exporting`: sends one signal in batches. The service never waits for it, and memory is bounded."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable, Sequence
+from threading import Lock
+from typing import Generic, Protocol, TypeVar
+
+from anyio import CapacityLimiter, to_thread
+from cubekit import Clock
+
+__all__ = ["Exporting", "Queue", "Source"]
+
+T = TypeVar("T")
+
+_TRIES = 12
+"""For one batch: the collector may refuse it for what is in it, and the others must have their turn."""
+
+
+class Source(Protocol[T]):
+    """Where batches come from."""
+
+    dropped: int
+    """What was lost since the start."""
+
+    def take(self) -> Sequence[T]:
+        """Return the next batch; empty if there is nothing to be sent now."""
+
+    def put_back(self, batch: Sequence[T]) -> None:
+        """Take a batch that could not be sent."""
+
+
+class Queue(Generic[T]):
+    """What waits to be sent: the newest. Any thread may add.
+
+    :param size: the most that waits.
+    :param batch: the most that goes at once.
+    """
+
+    def __init__(self, size: int, batch: int) -> None:
+        self.dropped = 0
+        self._size = size
+        self._batch = batch
+        self._waiting: deque[T] = deque()
+        self._lock = Lock()
+
+    def add(self, item: T) -> None:
+        """Let something wait; if there is no room, the oldest goes."""
+        with self._lock:
+            if len(self._waiting) >= self._size:
+                self._waiting.popleft()
+                self.dropped += 1
+            self._waiting.append(item)
+
+    def take(self) -> list[T]:
+        """Return the oldest."""
+        with self._lock:
+            return [self._waiting.popleft() for _ in range(min(self._batch, len(self._waiting)))]
+
+    def put_back(self, batch: Sequence[T]) -> None:
+        """Let them wait again, as far as there is room."""
+        with self._lock:
+            room = self._size - len(self._waiting)
+            kept = batch[max(0, len(batch) - room) :]
+            self._waiting.extendleft(reversed(kept))
+            self.dropped += len(batch) - len(kept)
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+
+class Exporting(Generic[T]):
+    """Sends what a source has, in a thread of its own, until it is cancelled.
+
+    :param signal: what is sent, for messages.
+    :param send: sends one batch and returns whether it has arrived.
+    """
+
+    def __init__(
+        self,
+        signal: str,
+        source: Source[T],
+        send: Callable[[Sequence[T]], bool],
+        clock: Clock,
+        log: logging.Logger,
+    ) -> None:
+        self.signal = signal
+        self.sent = 0
+        self.failing_since: float | None = None
+        """Since when the collector takes nothing; seconds since 1970."""
+        self._source = source
+        self._send = send
+        self._clock = clock
+        self._log = log
+        self._tries = 0
+        self._given_up = 0
+        self._limiter = CapacityLimiter(1)
+
+    @property
+    def dropped(self) -> int:
+        """How many spans, lines or metrics were lost."""
+        return self._source.dropped + self._given_up
+
+    async def run(self, interval: float) -> None:
+        """Send whenever some time has passed."""
+        while True:
+            await self._clock.sleep(interval)
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Send all there is, until a batch does not arrive."""
+        while batch := self._source.take():
+            if not await self._deliver(batch):
+                return
+
+    async def _deliver(self, batch: Sequence[T]) -> bool:
+        try:
+            # If the cube stops meanwhile, the thread goes on with its try.
+            arrived = await to_thread.run_sync(self._send, batch, abandon_on_cancel=True, limiter=self._limiter)
+        except Exception:  # noqa: BLE001 - whatever an exporter raises, the service goes on
+            self._log.exception("exporting %s failed", self.signal)
+            arrived = False
+        self._note(arrived)
+        if arrived:
+            self.sent += len(batch)
+            self._tries = 0
+            return True
+        self._tries += 1
+        if self._tries < _TRIES:
+            self._source.put_back(batch)
+        else:
+            self._tries = 0
+            self._given_up += len(batch)
+        return False
+
+    def _note(self, arrived: bool) -> None:
+        if not arrived and self.failing_since is None:
+            self.failing_since = self._clock.time()
+            self._log.warning("%s cannot be exported; the newest are kept until the collector is back", self.signal)
+        elif arrived and self.failing_since is not None:
+            away = self._clock.time() - self.failing_since
+            self.failing_since = None
+            self._log.warning(
+                "%s are exported again after %.0f s; %d lost since the start", self.signal, away, self.dropped
+            )
