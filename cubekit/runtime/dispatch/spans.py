@@ -6,8 +6,13 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import cache
+from typing import TYPE_CHECKING
 
 from cubekit.authoring.context import CallContext
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import Tracer
 
 __all__ = ["root_trace", "spanned", "tracing"]
 
@@ -18,6 +23,14 @@ root_trace: ContextVar[str | None] = ContextVar("cubekit.root_trace", default=No
 def tracing() -> bool:
     """Whether somebody in this process may record spans: without the SDK nobody does."""
     return "opentelemetry.sdk.trace" in sys.modules
+
+
+@cache
+def _tracer() -> Tracer:
+    """The dispatcher's tracer, asked for once: to ask costs as much as a span. One that came early follows later."""
+    from opentelemetry import trace
+
+    return trace.get_tracer("cubekit.dispatch")
 
 
 @contextmanager
@@ -36,10 +49,9 @@ def spanned(name: str, context: CallContext) -> Iterator[CallContext]:
             int(context.trace_id, 16), int(context.parent_span_id, 16), is_remote=True, trace_flags=trace.TraceFlags(1)
         )
         parent = trace.set_span_in_context(trace.NonRecordingSpan(remote))
-    tracer = trace.get_tracer("cubekit.dispatch")
     token = root_trace.set(context.trace_id)
     try:
-        started = tracer.start_span(name, parent, attributes=attributes)
+        started = _tracer().start_span(name, parent, attributes=attributes)
     finally:
         root_trace.reset(token)
     with trace.use_span(started, end_on_exit=True) as span:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
+from datetime import datetime
 from ipaddress import ip_address
 from itertools import islice
 from typing import Annotated, Any
@@ -48,8 +49,8 @@ class ExportState(Model):
     signal: str
     sent: int
     dropped: int
-    failing_since: float | None
-    """Seconds since 1970; None while the collector takes everything."""
+    failing_since: datetime | None
+    """None while the collector takes everything."""
 
 
 class Overview(Model):
@@ -117,7 +118,7 @@ class Monitoring(Cube[Config]):
             for export in self._exports.values():
                 self.tasks.start_soon(export.run, self.config.export.interval)
             yield
-        await self._finish()
+            await self._finish()
 
     async def health_check(self) -> Health:
         """Warn while the collector takes nothing."""
@@ -223,7 +224,8 @@ class Monitoring(Cube[Config]):
     def _tell(self, alert: Alert) -> None:
         level = _LEVELS[alert.severity] if alert.state == "firing" else logging.INFO
         labels = ", ".join(f"{name}={value}" for name, value in alert.labels.items())
-        self.log.log(level, "alert %s %s (%s) at %g. %s", alert.name, alert.state, labels, alert.value, alert.summary)
+        summary = f": {alert.summary}" if alert.summary else ""
+        self.log.log(level, "alert %s %s at %g (%s)%s", alert.name, alert.state, alert.value, labels, summary)
         self._webhooks.tell(alert)
 
     def _exported(self) -> Points:

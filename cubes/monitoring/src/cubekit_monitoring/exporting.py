@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from threading import Lock
 from typing import Generic, Protocol, TypeVar
 
@@ -88,8 +89,8 @@ class Exporting(Generic[T]):
     ) -> None:
         self.signal = signal
         self.sent = 0
-        self.failing_since: float | None = None
-        """Since when the collector takes nothing; seconds since 1970."""
+        self.failing_since: datetime | None = None
+        """Since when the collector takes nothing."""
         self._source = source
         self._send = send
         self._clock = clock
@@ -136,11 +137,12 @@ class Exporting(Generic[T]):
         return False
 
     def _note(self, arrived: bool) -> None:
+        now = datetime.fromtimestamp(self._clock.time(), UTC)
         if not arrived and self.failing_since is None:
-            self.failing_since = self._clock.time()
+            self.failing_since = now
             self._log.warning("%s cannot be exported; the newest are kept until the collector is back", self.signal)
         elif arrived and self.failing_since is not None:
-            away = self._clock.time() - self.failing_since
+            away = (now - self.failing_since).total_seconds()
             self.failing_since = None
             self._log.warning(
                 "%s are exported again after %.0f s; %d lost since the start", self.signal, away, self.dropped

@@ -72,8 +72,8 @@ async def test_pending_then_firing_then_resolved(caplog: pytest.LogCaptureFixtur
         assert await states(service) == [("StockLow", "resolved")]
     told = [r for r in caplog.records if "StockLow" in r.getMessage()]
     assert [(record.levelname, record.getMessage()) for record in told] == [
-        ("ERROR", "alert StockLow firing (item=hat) at 9. Buy hats."),
-        ("INFO", "alert StockLow resolved (item=hat) at 20. Buy hats."),
+        ("ERROR", "alert StockLow firing at 9 (item=hat): Buy hats."),
+        ("INFO", "alert StockLow resolved at 20 (item=hat): Buy hats."),
     ]
 
 

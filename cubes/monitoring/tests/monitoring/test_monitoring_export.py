@@ -111,7 +111,7 @@ async def test_the_collector_goes_and_comes_back(collector: Collector, caplog: p
         assert len([text for text in said if text.startswith(f"{signal} are exported again")]) == 1
 
 
-async def failing_since(service: Any) -> set[float | None]:
+async def failing_since(service: Any) -> set[object]:
     return {one.failing_since for one in await exports(service)}
 
 
