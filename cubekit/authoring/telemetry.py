@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.metrics.export import MetricsData
+    from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.trace import SpanProcessor
 
 __all__ = [
@@ -90,6 +91,10 @@ class Telemetry(Protocol):
     @property
     def service(self) -> str:
         """The service's name."""
+
+    @property
+    def resource(self) -> Resource:
+        """What exports say of their origin: this service, in this process."""
 
     @property
     def instances(self) -> Sequence[str]:

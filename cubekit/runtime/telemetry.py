@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from cubekit.authoring.telemetry import Measured
@@ -12,6 +15,7 @@ if TYPE_CHECKING:
     from opentelemetry.metrics import Meter
     from opentelemetry.sdk.metrics import MeterProvider
     from opentelemetry.sdk.metrics.export import InMemoryMetricReader, MetricsData
+    from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.trace import SpanProcessor
     from opentelemetry.trace import Tracer
 
@@ -38,6 +42,15 @@ class ServiceTelemetry:
         self._provider: MeterProvider | None = None
         self._meters: dict[str, InstanceMeter] = {}
 
+    @cached_property
+    def resource(self) -> Resource:
+        """What exports say of their origin: this service, in this process."""
+        from opentelemetry.sdk.resources import PROCESS_PID, SERVICE_INSTANCE_ID, SERVICE_NAME, Resource
+
+        pid = os.getpid()
+        instance = f"{socket.gethostname()}-{pid}"
+        return Resource.create({SERVICE_NAME: self.service, SERVICE_INSTANCE_ID: instance, PROCESS_PID: pid})
+
     def meter(self, instance: str) -> Meter:
         """Return the meter of an instance."""
         if self._provider is None:
@@ -45,7 +58,7 @@ class ServiceTelemetry:
             from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
             self._reader = InMemoryMetricReader()
-            self._provider = MeterProvider([self._reader], shutdown_on_exit=False)
+            self._provider = MeterProvider([self._reader], self.resource, shutdown_on_exit=False)
         if instance not in self._meters:
             from cubekit.runtime.meters import InstanceMeter
 
@@ -72,7 +85,7 @@ class ServiceTelemetry:
         """Hand every span of a sampled call to a processor, for the time of a ``with`` block."""
         from cubekit.runtime.tracing import spans_of_process
 
-        spans = spans_of_process(self.service)
+        spans = spans_of_process(self.resource)
         spans.add(processor)
         try:
             yield

@@ -11,7 +11,7 @@ from functools import cache
 
 from opentelemetry import trace
 from opentelemetry.context import Context
-from opentelemetry.sdk.resources import SERVICE_NAME, Resource
+from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanLimits, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 from opentelemetry.sdk.trace.sampling import Decision, Sampler, SamplingResult
@@ -53,17 +53,17 @@ class _Spans(SpanProcessor):
 
 
 @cache
-def spans_of_process(service: str) -> _Spans:
+def spans_of_process(resource: Resource) -> _Spans:
     """Return who hands out the spans of this process, and set the process-wide provider if nobody has.
 
-    :param service: the name under which spans are exported.
+    :param resource: what spans say of their origin.
     """
     spans = _Spans()
     provider = trace.get_tracer_provider()
     if isinstance(provider, trace.ProxyTracerProvider):
         provider = TracerProvider(
             sampler=_AsTheCall(),
-            resource=Resource.create({SERVICE_NAME: service}),
+            resource=resource,
             shutdown_on_exit=False,
             id_generator=_TraceOfTheCall(),
             span_limits=SpanLimits(max_attribute_length=_LONGEST_VALUE),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from typing import Annotated, Protocol
 
 import pytest
@@ -100,6 +101,8 @@ async def test_every_metric_of_the_runtime_is_measured_and_shown() -> None:
             assert len(labels) == len(definition.labels)
             assert isinstance(value, Distribution) == (definition.kind is MetricKind.HISTOGRAM)
     assert 'pages_size_bytes_count{instance="diary"} 1.0' in text
+    origin = service.telemetry.resource.attributes
+    assert (origin["service.name"], origin["process.pid"]) == ("test", os.getpid())
     assert service.telemetry.service == "test"
     assert service.telemetry.instances == ("days", "diary")
 

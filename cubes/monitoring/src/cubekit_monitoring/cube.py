@@ -13,7 +13,6 @@ from typing import Annotated, Any
 import anyio
 from anyio import to_thread
 from cubekit import Cube, Health, Model, NotFound, PermissionDenied, RateLimited, current_call, operation
-from opentelemetry.sdk.resources import SERVICE_NAME, Resource
 from pydantic import Field, StringConstraints
 
 from cubekit_monitoring import definitions
@@ -75,9 +74,9 @@ class Monitoring(Cube[Config]):
     """Metrics, spans and logs of every cube: exported by OTLP, kept for operators, watched by alert rules."""
 
     def __init__(self) -> None:
-        config, resource = self.config, Resource.create({SERVICE_NAME: self.telemetry.service})
-        self._producer = Producer(self.telemetry, resource, self.log)
-        self._otlp = Otlp(config.export, resource) if config.export.endpoint else None
+        config = self.config
+        self._producer = Producer(self.telemetry, self.log)
+        self._otlp = Otlp(config.export, self.telemetry.resource) if config.export.endpoint else None
         line_queue: Queue[LogLine] = Queue(config.export.queue, config.export.batch)
         span_queue: Queue[Any] = Queue(config.export.queue, config.export.batch)
         self._exports: dict[str, Exporting[Any]] = {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from threading import Lock
 from typing import Generic, Protocol, TypeVar
@@ -12,9 +13,12 @@ from typing import Generic, Protocol, TypeVar
 from anyio import CapacityLimiter, to_thread
 from cubekit import Clock
 
-__all__ = ["Exporting", "Queue", "Source"]
+__all__ = ["Exporting", "Queue", "Source", "in_export"]
 
 T = TypeVar("T")
+
+in_export: ContextVar[bool] = ContextVar("cubekit_monitoring.in_export", default=False)
+"""Whether an export is under way here: what it logs is not exported, or each export would cause the next one."""
 
 _TRIES = 12
 """For one batch: the collector may refuse it for what is in it, and the others must have their turn."""
@@ -119,7 +123,7 @@ class Exporting(Generic[T]):
     async def _deliver(self, batch: Sequence[T]) -> bool:
         try:
             # If the cube stops meanwhile, the thread goes on with its try.
-            arrived = await to_thread.run_sync(self._send, batch, abandon_on_cancel=True, limiter=self._limiter)
+            arrived = await to_thread.run_sync(self._try, batch, abandon_on_cancel=True, limiter=self._limiter)
         except Exception:  # noqa: BLE001 - whatever an exporter raises, the service goes on
             self._log.exception("exporting %s failed", self.signal)
             arrived = False
@@ -135,6 +139,10 @@ class Exporting(Generic[T]):
             self._tries = 0
             self._given_up += len(batch)
         return False
+
+    def _try(self, batch: Sequence[T]) -> bool:
+        in_export.set(True)  # in the context of this try alone
+        return self._send(batch)
 
     def _note(self, arrived: bool) -> None:
         now = datetime.fromtimestamp(self._clock.time(), UTC)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from cubekit_monitoring.config import Level, Logs
+from cubekit_monitoring.exporting import in_export
 from cubekit_monitoring.log_lines import CUBE_LOGGERS, Human, Json, LogLine, read_record
 from cubekit_monitoring.ring import Ring
 
@@ -37,7 +38,7 @@ class LogTap(logging.Handler):
             self.handleError(record)
             return
         self.kept.add(line, line.size)
-        if self._hand_on is not None and not line.logger.startswith(_EXPORTERS):
+        if self._hand_on is not None and not in_export.get():
             self._hand_on(line)
 
     @contextmanager

@@ -21,7 +21,6 @@ from opentelemetry.sdk.metrics.export import (
     ScopeMetrics,
     Sum,
 )
-from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 __all__ = ["Producer"]
@@ -39,9 +38,8 @@ class Producer:
     dropped = 0
     """Nothing is lost: the values are sums since the start, and the next ones include them."""
 
-    def __init__(self, telemetry: Telemetry, resource: Resource, log: logging.Logger) -> None:
+    def __init__(self, telemetry: Telemetry, log: logging.Logger) -> None:
         self._telemetry = telemetry
-        self._resource = resource
         self._log = log
         self._start = int(psutil.Process().create_time() * 1e9)  # what is counted survives restarts of this cube
         self._given = False
@@ -56,7 +54,7 @@ class Producer:
         for resource in collected.resource_metrics if collected else ():
             scopes += resource.scope_metrics
         self._warn_of_overflow(scopes[1:])
-        return MetricsData([ResourceMetrics(self._resource, scopes, "")])
+        return MetricsData([ResourceMetrics(self._telemetry.resource, scopes, "")])
 
     def take(self) -> list[MetricsData]:
         """Return the current values, once for each export."""

@@ -107,6 +107,15 @@ class Collector:
             for record in scope.log_records
         ]
 
+    def loggers(self) -> set[str]:
+        """Who has logged."""
+        return {
+            scope.scope.name
+            for request in self._received["/v1/logs"]
+            for resource in request.resource_logs
+            for scope in resource.scope_logs
+        }
+
     def service_name(self) -> str:
         """What the last export of metrics says of its origin."""
         (resource,) = self._received["/v1/metrics"][-1].resource_metrics

@@ -71,6 +71,17 @@ async def test_headers_are_sent_and_only_chosen_signals(collector: Collector, mo
     assert collector.spans() == collector.logs() == []
 
 
+async def test_what_an_export_logs_is_not_exported(collector: Collector, caplog: pytest.LogCaptureFixture) -> None:
+    clock = ControlledClock()
+    with caplog.at_level(logging.DEBUG):
+        async with monitored(clock, export={"endpoint": collector.url, "interval": INTERVAL}) as service:
+            await service.call("shop.sell")
+            await until(collector, clock, Collector.logs)
+            kept = {line.logger for line in await service.call("monitoring.logs", level="debug", limit=1000)}
+    assert "urllib3.connectionpool" in kept
+    assert "urllib3.connectionpool" not in collector.loggers()
+
+
 async def test_what_is_left_is_sent_when_the_service_stops(collector: Collector) -> None:
     async with monitored(ControlledClock(), export={"endpoint": collector.url}) as service:
         await service.call("shop.sell", context=SAMPLED)
