@@ -90,7 +90,7 @@ class Monitoring(Cube[Config]):
                     self._exports[signal] = Exporting(signal, source, send, self.clock, self.log)
         self._lines = LogTap(config.logs, line_queue.add if "logs" in self._exports else None)
         self._spans = SpanTap(config.spans, span_queue.add if "spans" in self._exports else None)
-        self._process = ProcessFigures(self.meter)
+        self._process = ProcessFigures(self.meter, self.clock)
         self._gpus = Gpus(self.meter, self.clock)
         self._vitals = Vitals(config.vitals, self.meter, self.clock, self.log)
         rules = (*(STANDARD_RULES if config.alerts.standard else ()), *config.alerts.rules)
@@ -109,7 +109,8 @@ class Monitoring(Cube[Config]):
             stack.enter_context(self._lines.listening())
             stack.enter_context(self._process.watching_gc())
             stack.enter_context(self.telemetry.recording(self._spans))
-            self.tasks.start_soon(self._process.run)
+            self.tasks.start_soon(self._process.read)
+            self.tasks.start_soon(self._process.watch_loop)
             self.tasks.start_soon(self._alerts.run, self.config.alerts.interval)
             self.tasks.start_soon(self._webhooks.run)
             if self.config.gpu:

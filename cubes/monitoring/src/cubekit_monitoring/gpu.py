@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -28,8 +29,8 @@ _METRICS = (
 class _Device(NamedTuple):
     id: str
     name: str
-    figures: tuple[float, ...]
-    """One for each of the metrics."""
+    figures: tuple[float | None, ...]
+    """One for each of the metrics; None for one that this GPU does not measure."""
 
 
 class Gpus:
@@ -62,7 +63,9 @@ class Gpus:
             self._nvml.nvmlShutdown()
 
     def _points(self, position: int) -> Points:
-        return [((device.id, device.name), device.figures[position]) for device in self._devices]
+        for device in self._devices:
+            if (figure := device.figures[position]) is not None:
+                yield (device.id, device.name), figure
 
 
 def _open() -> tuple[Any, str]:
@@ -79,20 +82,26 @@ def _open() -> tuple[Any, str]:
 
 
 def _read(nvml: Any) -> list[_Device]:
-    found = []
-    for index in range(nvml.nvmlDeviceGetCount()):
-        device = nvml.nvmlDeviceGetHandleByIndex(index)
-        memory = nvml.nvmlDeviceGetMemoryInfo(device)
-        found.append(
-            _Device(
-                nvml.nvmlDeviceGetUUID(device),
-                nvml.nvmlDeviceGetName(device),
-                (
-                    nvml.nvmlDeviceGetUtilizationRates(device).gpu / 100,
-                    memory.used,
-                    memory.total,
-                    nvml.nvmlDeviceGetTemperature(device, nvml.NVML_TEMPERATURE_GPU),
-                ),
-            )
-        )
-    return found
+    devices = [nvml.nvmlDeviceGetHandleByIndex(index) for index in range(nvml.nvmlDeviceGetCount())]
+    return [_device(nvml, device) for device in devices]
+
+
+def _device(nvml: Any, device: Any) -> _Device:
+    return _Device(
+        nvml.nvmlDeviceGetUUID(device),
+        nvml.nvmlDeviceGetName(device),
+        (
+            _figure(nvml, lambda: nvml.nvmlDeviceGetUtilizationRates(device).gpu / 100),
+            _figure(nvml, lambda: nvml.nvmlDeviceGetMemoryInfo(device).used),
+            _figure(nvml, lambda: nvml.nvmlDeviceGetMemoryInfo(device).total),
+            _figure(nvml, lambda: nvml.nvmlDeviceGetTemperature(device, nvml.NVML_TEMPERATURE_GPU)),
+        ),
+    )
+
+
+def _figure(nvml: Any, ask: Callable[[], float]) -> float | None:
+    """A figure, or None if the GPU does not measure it: one that is split into several has no utilization."""
+    try:
+        return ask()
+    except nvml.NVMLError_NotSupported:
+        return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import time
 import traceback
 from datetime import UTC, datetime
@@ -17,6 +18,9 @@ CUBE_LOGGERS = "cubekit.cube."
 
 _LONGEST = 8192
 """Characters that are kept of a message, and of the end of a traceback."""
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+"""Would move the cursor of a terminal, or worse."""
 
 
 class LogLine(Model):
@@ -86,12 +90,17 @@ class Json(logging.Formatter):
 
 
 class Human(logging.Formatter):
-    """A line for people, with the traceback below."""
+    """A line for people, with the traceback below. What a user has sent cannot pass for a line of its own."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""
         line = read_record(record)
         moment = time.strftime("%H:%M:%S", time.localtime(record.created))
         where = f" [trace {line.trace_id}]" if line.trace_id and line.trace_id not in line.message else ""
-        text = f"{moment} {line.level.upper():<8} {line.cube or line.logger}: {line.message}{where}"
+        message = _CONTROL.sub(_escaped, line.message).replace("\n", "\n    ")
+        text = f"{moment} {line.level.upper():<8} {line.cube or line.logger}: {message}{where}"
         return f"{text}\n{line.exception.rstrip()}" if line.exception else text
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return f"\\x{ord(found[0]):02x}"

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from opentelemetry import trace
 from opentelemetry._logs import LogRecord, SeverityNumber
+from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
+from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk._logs import ReadableLogRecord
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
@@ -64,10 +67,6 @@ Exporters = tuple[Any, Any, Any]
 
 
 def _http(endpoint: str, headers: dict[str, str], timeout: float) -> Exporters:
-    from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
-    from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
-    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-
     def make(exporter: Callable[..., Any], path: str) -> Any:
         return exporter(endpoint=f"{endpoint}/v1/{path}", headers=headers, timeout=timeout)
 
@@ -75,15 +74,16 @@ def _http(endpoint: str, headers: dict[str, str], timeout: float) -> Exporters:
 
 
 def _grpc(endpoint: str, headers: dict[str, str], timeout: float) -> Exporters:
-    from opentelemetry.exporter.otlp.proto.grpc._log_exporter import OTLPLogExporter
-    from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter
-    from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
+    # Not always installed, and with threads of its own from its import on.
+    from opentelemetry.exporter.otlp.proto.grpc import _log_exporter, metric_exporter, trace_exporter
 
     def make(exporter: Callable[..., Any]) -> Any:
         insecure = endpoint.startswith("http://")
         return exporter(endpoint=endpoint, insecure=insecure, headers=headers, timeout=timeout)
 
-    return make(OTLPMetricExporter), make(OTLPSpanExporter), make(OTLPLogExporter)
+    exporters = (metric_exporter.OTLPMetricExporter, trace_exporter.OTLPSpanExporter, _log_exporter.OTLPLogExporter)
+    metrics, spans, logs = map(make, exporters)
+    return metrics, spans, logs
 
 
 def _record(line: LogLine, resource: Resource) -> ReadableLogRecord:

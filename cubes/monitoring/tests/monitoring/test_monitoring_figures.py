@@ -36,7 +36,7 @@ async def until(service: Service, sample: str) -> dict[str, float]:
 
 async def test_processor_memory_and_threads() -> None:
     async with monitored() as service:
-        found = await exposed(service)
+        found = await until(service, 'process_memory_usage_bytes{instance="monitoring"}')
     assert found['process_memory_usage_bytes{instance="monitoring"}'] > 10e6
     assert found['process_cpu_time_seconds_total{cpu_mode="user",instance="monitoring"}'] > 0
     assert found['process_thread_count{instance="monitoring"}'] >= 1
@@ -72,9 +72,12 @@ class Nvml(ModuleType):
 
     class NVMLError(Exception): ...
 
+    class NVMLError_NotSupported(NVMLError): ...
+
     def __init__(self, problem: str = "") -> None:
         super().__init__("pynvml")
         self.problem = problem
+        self.is_split = False
         self.open = 0
 
     def nvmlInit(self) -> None:
@@ -100,6 +103,8 @@ class Nvml(ModuleType):
         return "A big one"
 
     def nvmlDeviceGetUtilizationRates(self, device: int) -> Any:
+        if self.is_split:
+            raise self.NVMLError_NotSupported
         return SimpleNamespace(gpu=75)
 
     def nvmlDeviceGetMemoryInfo(self, device: int) -> Any:
@@ -125,10 +130,16 @@ async def test_a_gpu_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
         assert found[f"hw_gpu_utilization_ratio{labels}"] == 0.75
         assert found[f"hw_gpu_memory_usage_bytes{labels}"] == 1 << 30
         assert found[f"hw_gpu_temperature_celsius{labels}"] == 61
+        nvml.is_split = True
+        await clock.advance(5)
+        with anyio.fail_after(20):
+            while f"hw_gpu_utilization_ratio{labels}" in (found := await exposed(service)):
+                await clock.advance(5)
+        assert found[f"hw_gpu_memory_limit_bytes{labels}"] == 1 << 36, "the others are still measured"
         nvml.problem = "GPU is lost"
         await gpu_state(service, clock, "cannot be read: GPU is lost")
         assert f"hw_gpu_utilization_ratio{labels}" not in await exposed(service)
-        nvml.problem = ""
+        nvml.problem, nvml.is_split = "", False
         await gpu_state(service, clock, "A big one")
     assert nvml.open == 0
 

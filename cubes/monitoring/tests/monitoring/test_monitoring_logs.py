@@ -127,6 +127,13 @@ async def test_the_console_speaks_to_people(monkeypatch: pytest.MonkeyPatch) -> 
     assert f"shop.fail failed [trace {context.trace_id}]\nTraceback (most recent call last)" in text
 
 
+async def test_what_a_user_has_sent_cannot_pass_for_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    with console(monkeypatch) as stream:
+        async with monitored() as service:
+            await service.call("shop.sell", item="hat\n12:00:00 CRITICAL shop: fire\x1b[2J\r")
+    assert "sold hat\n    12:00:00 CRITICAL shop: fire\\x1b[2J\\x0d [trace" in stream.getvalue()
+
+
 async def test_levels_can_be_read_and_set_while_it_runs() -> None:
     async with monitored(logs={"levels": {"shop": "ERROR"}}) as service, http_client(service) as client:
         await service.call("shop.sell")
