@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, HttpUrl, SecretStr, field_validator
 
 from cubekit_monitoring.quantities import Duration, Rate, Size
-from cubekit_monitoring.rules import Rule
+from cubekit_monitoring.rules import STANDARD_RULES, Rule
 
 __all__ = ["Alerts", "Config", "Export", "Level", "Logs", "Vitals", "Webhook"]
 
@@ -97,6 +97,12 @@ class Alerts(_Section):
         if twice := {name for name in names if names.count(name) > 1}:
             raise ValueError(f"a name of its own for each rule; more than one is called {', '.join(sorted(twice))}")
         return rules
+
+    def all_rules(self) -> tuple[Rule, ...]:
+        """Return the rules that apply. One takes the place of the standard rule of the same name."""
+        names = {rule.name for rule in self.rules}
+        standard = [rule for rule in STANDARD_RULES if rule.name not in names] if self.standard else []
+        return (*standard, *self.rules)
 
 
 class Vitals(_Section):

@@ -26,7 +26,6 @@ from cubekit_monitoring.logs import LogTap, levels_of, set_level
 from cubekit_monitoring.otlp import Otlp
 from cubekit_monitoring.process import ProcessFigures
 from cubekit_monitoring.producer import Producer
-from cubekit_monitoring.rules import STANDARD_RULES
 from cubekit_monitoring.spans import SpanLine, SpanTap, read_span
 from cubekit_monitoring.vitals import ClientReport, Vitals
 from cubekit_monitoring.webhooks import Webhooks
@@ -93,8 +92,7 @@ class Monitoring(Cube[Config]):
         self._process = ProcessFigures(self.meter, self.clock)
         self._gpus = Gpus(self.meter, self.clock)
         self._vitals = Vitals(config.vitals, self.meter, self.clock, self.log)
-        rules = (*(STANDARD_RULES if config.alerts.standard else ()), *config.alerts.rules)
-        self._alerts = Alerts(rules, self._producer.read, self._tell, self.clock, self.log)
+        self._alerts = Alerts(config.alerts.all_rules(), self._producer.read, self._tell, self.clock, self.log)
         self._webhooks = Webhooks(config.alerts.webhooks, self.telemetry.service, self.clock, self.log)
         observe(self.meter, definitions.EXPORT_ITEMS, self._exported)
         observe(self.meter, definitions.EXPORT_FAILING, self._failing)

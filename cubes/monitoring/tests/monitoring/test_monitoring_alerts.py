@@ -119,6 +119,17 @@ async def test_standard_rules_apply_by_default() -> None:
         assert await states(service) == [("MistakesOfTheService", "firing")]
 
 
+async def test_a_rule_replaces_the_standard_one_of_its_name() -> None:
+    clock = ControlledClock()
+    rule = {"name": "MistakesOfTheService", "metric": "cubekit.operation.calls", "above": 1000}
+    async with monitored(clock, alerts={"rules": [rule]}) as service:
+        await clock.until_asleep()
+        with pytest.raises(Internal):
+            await service.call("shop.fail")
+        await clock.advance(15)
+        assert await states(service) == []
+
+
 async def test_a_webhook_is_told_and_tried_again(caplog: pytest.LogCaptureFixture) -> None:
     clock = ControlledClock()
     rule = {**STOCK_LOW, "for": 0}

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 from cubekit import MetricKind
 from cubekit.testing import http_client
@@ -86,6 +87,38 @@ def test_a_rule_about_a_metric_of_unknown_kind_cannot_be_written() -> None:
         rule_file([Rule(name="Sales", meter="shop", metric="shop.sold", below=1)])
 
 
+SERVICE = """
+[service]
+name = "shop"
+[cubes.monitoring]
+use = "monitoring"
+config.alerts.standard = false
+[[cubes.monitoring.config.alerts.rules]]
+name = "Stalled"
+metric = "cubekit.events.published"
+below = 0.1
+for = "5m"
+[[cubes.monitoring.config.alerts.rules]]
+name = "Sales"
+meter = "shop"
+metric = "shop.sold"
+below = 1
+"""
+
+
+def test_the_rules_of_a_service(tmp_path: Path) -> None:
+    (tmp_path / "service.toml").write_text(SERVICE)
+    command = [sys.executable, "-m", "cubekit_monitoring", "rules", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "left out: Sales" in done.stderr
+    (tmp_path / "rules.yml").write_text(done.stdout)
+    assert "1 rules found" in promtool(tmp_path, "check", "rules", "rules.yml")
+    (tmp_path / "service.toml").write_text(SERVICE.replace("published", "publshed"))
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "[CK104]" in done.stderr
+
+
 def test_every_query_of_the_dashboard_is_promql(tmp_path: Path) -> None:
     panels = [panel for panel in json.loads(written("dashboard"))["panels"] if panel["type"] != "row"]
     assert {panel["description"] for panel in panels} == set(ALL)
@@ -117,7 +150,9 @@ async def test_what_is_generated_names_what_a_service_exposes() -> None:
         await service.call("shop.sell")
         report = {"page": "/", "vitals": [{"name": "CLS", "value": 0.1}, {"name": "LCP", "value": 900}]}
         await client.post("/api/v1/metrics/client", json=report)
-        text = (await client.get("/metrics")).text
+        with anyio.fail_after(20):
+            while "process_memory" not in (text := (await client.get("/metrics")).text):
+                pass  # the process is read in a thread
     rare = {"cubekit.gc.pause", "cubekit.event_loop.lag", "cubekit.alerts.firing"}  # nothing may have happened yet
     for definition in ALL.values():
         if definition.name not in rare and not definition.name.startswith("hw."):
