@@ -31,10 +31,13 @@ class Load:
         """By status: when a request was sent, and how long its answer took from then."""
         self._late: list[float] = []
         self.without_retry_after = 0
+        self.wrong = 0
+        """Answers with 200 and another body than the first one's: all requests are the same."""
+        self._body: bytes | None = None
 
     async def run(self) -> dict[str, Any]:
         """Send everything, wait for every answer."""
-        began = time.perf_counter()
+        began = time.perf_counter()  # on Linux the clock that all processes share
         self._began = began
         async with asyncio.TaskGroup() as tasks:
             for number in range(int(self._rate * self._seconds)):
@@ -48,8 +51,10 @@ class Load:
             "p50": {status: _quantile(found, 0.5) for status, found in self._answers.items()},
             "p99": {status: _quantile(found, 0.99) for status, found in self._answers.items()},
             "longest": {status: _quantile(found, 1.0) for status, found in self._answers.items()},
-            "times": {status: [at for at, _ in found] for status, found in self._answers.items() if status != "200"},
+            "failed": {status: found for status, found in self._answers.items() if status != "200"},
             "withoutRetryAfter": self.without_retry_after,
+            "wrong": self.wrong,
+            "began": began,
         }
 
     async def _one(self, due: float) -> None:
@@ -69,8 +74,11 @@ class Load:
         writer.write(self._request)
         head = (await reader.readuntil(b"\r\n\r\n")).lower()
         length = int(head.partition(b"content-length: ")[2].partition(b"\r\n")[0])
-        await reader.readexactly(length)
+        body = await reader.readexactly(length)
         status = head[9:12].decode()
+        if status == "200":
+            self._body = self._body or body
+            self.wrong += body != self._body
         if status == "503" and b"retry-after: " not in head:
             self.without_retry_after += 1
         if b"connection: close" in head:

@@ -79,7 +79,7 @@ def _overload(service: Path) -> list[dict[str, Any]]:
         after = _load(url, "busy", CAPACITY / 2, 3)
     answers = found["answers"]
     unexpected = {status: count for status, count in answers.items() if status not in {"200", "503"}}
-    late = after["times"].get("503", [])
+    late = [at for at, _ in after["failed"].get("503", [])]
     return [
         _at_least("overload: goodput of the capacity", answers["200"] / (CAPACITY * OVERLOAD_SECONDS), "", 0.9),
         _at_most("overload: refusal, p99", found["p99"]["503"] * 1000, "ms", 10),
@@ -99,7 +99,7 @@ def _crash(service: Path) -> list[dict[str, Any]]:
         time.sleep(3)
         _post(url, "busy/crash")
         found, other = _finish(victims), _finish(others)
-    refused = found["times"].get("503", [])
+    refused = [at for at, _ in found["failed"].get("503", [])]
     unexpected = sum(count for status, count in found["answers"].items() if status not in {"200", "503"})
     return [
         _at_most("crash: from the first refusal to the last", max(refused) - min(refused), "s", 1),

@@ -12,7 +12,15 @@ if TYPE_CHECKING:
     from cubekit.authoring.context import CallContext, Caller, current_call
     from cubekit.authoring.contracts import DeclarationError, contract
     from cubekit.authoring.cubes import Clock, Cube, NoConfig
-    from cubekit.authoring.events import CubeRegistered, CubeStateChanged, Event, Events, Subscription
+    from cubekit.authoring.events import (
+        CubeHealthChanged,
+        CubeRegistered,
+        CubeStateChanged,
+        Event,
+        EventLoopBlocked,
+        Events,
+        Subscription,
+    )
     from cubekit.authoring.failures import (
         Conflict,
         DeadlineExceeded,
@@ -45,6 +53,7 @@ __all__ = [
     "Conflict",
     "Credentials",
     "Cube",
+    "CubeHealthChanged",
     "CubeRegistered",
     "CubeStateChanged",
     "CubekitError",
@@ -53,6 +62,7 @@ __all__ = [
     "Diagnostic",
     "Distribution",
     "Event",
+    "EventLoopBlocked",
     "Events",
     "Failure",
     "Health",
@@ -87,7 +97,15 @@ _HOMES = {
     "authoring.context": ("CallContext", "Caller", "current_call"),
     "authoring.contracts": ("DeclarationError", "contract"),
     "authoring.cubes": ("Clock", "Cube", "NoConfig"),
-    "authoring.events": ("CubeRegistered", "CubeStateChanged", "Event", "Events", "Subscription"),
+    "authoring.events": (
+        "CubeHealthChanged",
+        "CubeRegistered",
+        "CubeStateChanged",
+        "Event",
+        "EventLoopBlocked",
+        "Events",
+        "Subscription",
+    ),
     "authoring.failures": (
         "Conflict",
         "DeadlineExceeded",

@@ -162,7 +162,10 @@ class Cube(Generic[C]):
         raise TypeError(f"{type(self).__qualname__} has no lifespan()")
 
     async def health_check(self) -> Health:
-        """Say how the cube is. Called when somebody asks; must answer within seconds."""
+        """Say how the cube is. Called when somebody asks, and answers within ``[health] timeout``.
+
+        What the cube requires need not be looked at: a provider that is down is told as the cause by itself.
+        """
         return Health()
 
     @property

@@ -8,7 +8,15 @@ from typing import Any, ClassVar, Protocol, TypeVar
 
 from cubekit.authoring.models import Model
 
-__all__ = ["CubeRegistered", "CubeStateChanged", "Event", "Events", "Subscription"]
+__all__ = [
+    "CubeHealthChanged",
+    "CubeRegistered",
+    "CubeStateChanged",
+    "Event",
+    "EventLoopBlocked",
+    "Events",
+    "Subscription",
+]
 
 E = TypeVar("E", bound="Event")
 E_co = TypeVar("E_co", bound="Event", covariant=True)
@@ -44,6 +52,27 @@ class CubeStateChanged(Event):
     before: str
     after: str
     reason: str = ""
+
+
+class CubeHealthChanged(Event):
+    """The health of an instance was found to be another than the last time that somebody asked."""
+
+    instance: str
+    before: str
+    after: str
+    reason: str = ""
+
+
+class EventLoopBlocked(Event):
+    """Something kept the event loop from doing anything else; published once it goes on."""
+
+    seconds: float
+    place: str
+    """``file:line`` of what was seen there, in a cube's own code if there is any."""
+    instance: str = ""
+    """The instance that was called, or else the one whose code that is; empty if there are several."""
+    stack: str = ""
+    """What the event loop ran, outermost first, as a traceback shows it."""
 
 
 class Subscription(Protocol[E_co]):

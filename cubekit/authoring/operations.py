@@ -65,6 +65,10 @@ class OperationOptions:
     errors: tuple[type[Failure], ...] = ()
     priority: int = 0
     """Under load, calls of a lower priority are refused first."""
+    json: str | None = None
+    """Name of the method that writes the result as JSON."""
+    view: Callable[[Any], str] | None = None
+    """Makes a text for people of the result's JSON data."""
 
     def form(self, name: str) -> tuple[str, str]:
         """HTTP method and path of an operation of that name."""
@@ -95,6 +99,8 @@ def operation(
     rate: str | None = ...,
     errors: tuple[type[Failure], ...] = ...,
     priority: int = ...,
+    json: str | None = ...,
+    view: Callable[[Any], str] | None = ...,
 ) -> Callable[[F], F]: ...
 def operation(
     method: F | None = None,
@@ -111,6 +117,8 @@ def operation(
     rate: str | None = None,
     errors: tuple[type[Failure], ...] = (),
     priority: int = 0,
+    json: str | None = None,
+    view: Callable[[Any], str] | None = None,
 ) -> F | Callable[[F], F]:
     """Offer a method over every port of the service, with or without options.
 
@@ -129,6 +137,9 @@ def operation(
     :param rate: the most calls of one caller, such as ``"100/min"``.
     :param errors: the domain errors that it may raise, for its documentation.
     :param priority: under load calls below zero are refused first, and calls above zero last.
+    :param json: name of an ``async`` method with the same parameters that returns the JSON text of the same result.
+        Ports call it instead, for results that take longer to make than to write; other cubes get the value itself.
+    :param view: a function that makes a text for people of the result's JSON data; ``cubekit call --pretty`` prints it.
     :raises DeclarationError: if an option cannot be understood.
     """
 
@@ -146,6 +157,8 @@ def operation(
                 rate=parse_rate(rate) if rate is not None else None,
                 errors=errors,
                 priority=priority,
+                json=json,
+                view=view,
             )
         except ValueError as error:
             raise DeclarationError(f"@operation on {function.__qualname__}: {error}") from error

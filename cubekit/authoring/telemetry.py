@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -19,10 +19,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BUILD_INFO",
+    "CUBE_HEALTH",
     "CUBE_RESTARTS",
     "CUBE_STATE",
     "EVENTS_DROPPED",
     "EVENTS_PUBLISHED",
+    "EVENT_LOOP_BLOCKED",
+    "EVENT_LOOP_BLOCKS",
+    "EVENT_LOOP_LAG",
     "OPERATION_BREAKER_OPEN",
     "OPERATION_CACHE_HITS",
     "OPERATION_CALLS",
@@ -100,8 +104,8 @@ class Telemetry(Protocol):
     def instances(self) -> Sequence[str]:
         """The names of its cubes."""
 
-    def measured(self) -> Iterator[Measured]:
-        """Return the current values of `RUNTIME_METRICS`. In the event loop's thread only."""
+    async def measured(self) -> Sequence[Measured]:
+        """Return the current values of `RUNTIME_METRICS`. Cubes are asked for their health, as for ``/health``."""
 
     def collected(self) -> MetricsData | None:
         """Return what cubes measure through their own meters; None if none does. In the event loop's thread only."""
@@ -147,9 +151,20 @@ CUBE_STATE = MetricDefinition(
     "1 for the state that a cube is in, 0 for the others",
     ("instance", "cube", "colour", "state"),
 )
+CUBE_HEALTH = MetricDefinition(
+    "cubekit.cube.health",
+    _GAUGE,
+    "1 for the status that the health of a cube has, 0 for the others",
+    ("instance", "status"),
+)
 CUBE_RESTARTS = MetricDefinition("cubekit.cube.restarts", _COUNTER, "Restarts after a crash", ("instance",))
 EVENTS_PUBLISHED = MetricDefinition("cubekit.events.published", _COUNTER, "Events published")
 EVENTS_DROPPED = MetricDefinition("cubekit.events.dropped", _COUNTER, "Events lost by slow listeners")
+EVENT_LOOP_LAG = MetricDefinition("cubekit.event_loop.lag", _GAUGE, "How late the event loop was", (), "s")
+EVENT_LOOP_BLOCKS = MetricDefinition("cubekit.event_loop.blocks", _COUNTER, "Times that the event loop was held up")
+EVENT_LOOP_BLOCKED = MetricDefinition(
+    "cubekit.event_loop.blocked", _COUNTER, "How long the event loop was held up", (), "s"
+)
 BUILD_INFO = MetricDefinition(
     "cubekit.build.info", _GAUGE, "What runs here; always 1", ("version", "python", "service")
 )
@@ -162,8 +177,12 @@ RUNTIME_METRICS = (
     OPERATION_RETRIES,
     OPERATION_BREAKER_OPEN,
     CUBE_STATE,
+    CUBE_HEALTH,
     CUBE_RESTARTS,
     EVENTS_PUBLISHED,
     EVENTS_DROPPED,
+    EVENT_LOOP_LAG,
+    EVENT_LOOP_BLOCKS,
+    EVENT_LOOP_BLOCKED,
     BUILD_INFO,
 )

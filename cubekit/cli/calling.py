@@ -37,6 +37,8 @@ class Answer:
     data: Any = None
     streamed: bool = False
     problem: dict[str, Any] | None = None
+    text: str | None = None
+    """The data as the cube shows it to people, if it has a way of its own."""
 
 
 def call_in_process(
@@ -78,7 +80,9 @@ async def _call(endpoint: Endpoint, text: str | None, fields: Mapping[str, str],
                 async for item in stream:
                     receive(json.loads(operation.output.to_json(item)))
             return Answer(streamed=True)
-        return Answer(data=_plain(operation, await endpoint.call(context, arguments)))
+        data = _plain(operation, await endpoint.call(context, arguments))
+        view = operation.options.view
+        return Answer(data=data, text=view(data) if view is not None else None)
     except Failure as failure:
         return Answer(problem=_problem(failure))
 

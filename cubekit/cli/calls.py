@@ -24,6 +24,9 @@ def call(
     words: Annotated[list[str], typer.Argument(metavar="[SERVICE] OPERATION [JSON|@FILE|-] [--FIELD VALUE]…")],
     url: Annotated[str | None, typer.Option("--url", help="Call a running service; SERVICE may be left out.")] = None,
     stream: Annotated[bool, typer.Option("--stream", help="Print each item of a stream as it arrives.")] = False,
+    pretty: Annotated[
+        bool, typer.Option("--pretty", help="Print the result as its cube shows it to people, if it does.")
+    ] = False,
     settings: Settings = None,
     json: Json = False,
 ) -> None:
@@ -51,7 +54,9 @@ def call(
     if answer.problem is not None:
         _show_problem(answer.problem)
         raise typer.Exit(1)
-    if not answer.streamed:
+    if not answer.streamed and pretty and answer.text is not None:
+        console.data(answer.text, {"data": answer.data})
+    elif not answer.streamed:
         console.data(jsonlib.dumps(answer.data, ensure_ascii=False, indent=2), {"data": answer.data})
     elif not stream:
         console.data(jsonlib.dumps(items, ensure_ascii=False, indent=2), {"data": items})

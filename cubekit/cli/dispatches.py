@@ -9,7 +9,7 @@ from cubekit.cli.console import console
 from cubekit.composition.descriptors import Descriptor
 from cubekit.composition.operations import ResultKind
 from cubekit.composition.plan import Plan, PlannedCube
-from cubekit.composition.service_file import HttpSection, TelemetrySection
+from cubekit.composition.service_file import HealthSection, HttpSection, TelemetrySection
 from cubekit.ground.diagnostics import CubekitError, Diagnostic, Place
 from cubekit.runtime.service import Service
 
@@ -48,5 +48,6 @@ def _alone(descriptor: Descriptor) -> Plan:
         expose=("rest",),
         cubes={name: planned},
         groups={},
+        health=HealthSection(),
         ready=frozenset(),
     )

@@ -1,4 +1,4 @@
-"""``up`` and ``status``: a service that runs."""
+"""``up`` and ``replace``: a service that runs."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cubekit.cli.compositions import compose_and_remember
-from cubekit.cli.console import console, table
-from cubekit.cli.options import DEFAULT_URL, Json, Service, Settings, Url, Verbose
+from cubekit.cli.console import console
+from cubekit.cli.options import Json, Service, Settings, Verbose
 from cubekit.ground.diagnostics import CubekitError, Diagnostic
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from cubekit.composition.plan import Plan
 
-__all__ = ["replace", "status", "up"]
+__all__ = ["replace", "up"]
 
 LogLevel = Annotated[str, typer.Option("--log-level", help="debug, info, warning or error.")]
 
@@ -65,6 +65,7 @@ def _run_workers(plan: Plan) -> bool:
     from cubekit.ports.http.listeners import listen, url_of
     from cubekit.workers import Master
     from cubekit.workers.control import Control, control_path
+    from cubekit.workers.questions import PATIENCE
 
     http = plan.http
     first = listen(http.host, http.port, shared=True)
@@ -73,7 +74,10 @@ def _run_workers(plan: Plan) -> bool:
     url = url_of(http.host, first[0])
     run = partial(_be_worker, plan)
     control = Control(control_path(plan.name, port))
-    master = Master(listeners, run, control=control, ready=partial(announce, plan, url, control.path), note=_note)
+    ready = partial(announce, plan, url, control.path)
+    # Health is what takes longest to tell.
+    patience = PATIENCE + plan.health.timeout
+    master = Master(listeners, run, control=control, ready=ready, note=_note, patience=patience)
     try:
         master.run()
     finally:
@@ -136,22 +140,3 @@ def replace(
     console.data(text, answer)
     if not answer["done"]:
         raise typer.Exit(1)
-
-
-def status(url: Url = DEFAULT_URL, json: Json = False) -> None:
-    """Show a running service."""
-    from cubekit.cli.remote import get_json
-
-    manifest = get_json(url, "/cubes")
-    health = get_json(url, "/health", accepted=(200, 503))
-    from cubekit.ground.colours import Colour
-
-    rows = [["", "CUBE", "STATE", "RESTARTS", "VERSION", "CONTRACTS"]]
-    for cube in manifest["cubes"]:
-        colour = Colour(cube["colour"]) if cube["colour"] else None
-        name = console.paint(cube["name"], colour) if colour else cube["name"]
-        provides = ", ".join(f"{one['name']}@{one['version']}" for one in cube["contracts"]["provides"]) or "-"
-        emoji = colour.emoji if colour else ""
-        rows.append([emoji, name, cube["state"], str(cube["restarts"]), cube["version"] or "-", provides])
-    text = f"{manifest['service']} at {url}: {health['status']}\n\n{table(rows)}"
-    console.data(text, {"service": manifest["service"], "status": health["status"], "cubes": manifest["cubes"]})

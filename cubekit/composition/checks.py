@@ -75,6 +75,14 @@ def check_names(service: ServiceFile, document: Document) -> Iterator[Diagnostic
     for index, name in enumerate(service.health.readyz.include or ()):
         if name not in service.cubes:
             yield _unknown(service, document, name, "health", "readyz", "include", index)
+    for group, members in service.health.groups.items():
+        if group in service.cubes:
+            message = f'health group "{group}" has the name of a cube, whose health /health/{group} tells'
+            place = document.place("health", "groups", group)
+            yield Diagnostic("CK104", message, place, fix=f"[health.groups.{group}-group]")
+        for index, name in enumerate(members.include):
+            if name not in service.cubes:
+                yield _unknown(service, document, name, "health", "groups", group, "include", index)
 
 
 def _unknown(service: ServiceFile, document: Document, name: str, *keys: str | int) -> Diagnostic:

@@ -119,6 +119,7 @@ class _Composer:
             expose=tuple(self.service.service.expose),
             cubes=cubes,
             groups=groups,
+            health=self.service.health,
             ready=self._ready(candidates),
             left_out=tuple(self.left_out.values()),
             warnings=tuple(self.document.hiding_secrets(self.warnings)),

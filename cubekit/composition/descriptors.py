@@ -259,7 +259,8 @@ def _operations(
         if options is None and kind_of(promise) is not kind_of(function):
             continue  # has been told already
         try:
-            operation = make_operation(function, options)
+            writer = getattr(cube, options.json, None) if options and options.json else None
+            operation = make_operation(function, options, writer)
         except DeclarationError as error:
             problems.append(_wrong(info, str(error)))
             continue

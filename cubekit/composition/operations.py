@@ -75,6 +75,8 @@ class Operation:
     """Type of the value, or of an item of a page or stream."""
     suspends: bool
     """Whether a call may wait for something: its code has an ``await``, or cannot be looked into."""
+    json_method: str | None = None
+    """Name in Python of the method that ports call instead: it writes the same result as JSON."""
 
     @property
     def http(self) -> tuple[str, str]:
@@ -148,10 +150,13 @@ def make_route_operation(method: str) -> Operation:
     )
 
 
-def make_operation(function: Callable[..., Any], options: OperationOptions | None) -> Operation:
+def make_operation(
+    function: Callable[..., Any], options: OperationOptions | None, writer: Callable[..., Any] | None = None
+) -> Operation:
     """Make the record of a method.
 
     :param options: what `operation` recorded, or None for a method that only contracts reach.
+    :param writer: the method that ``options.json`` names, if the cube has it.
     :raises DeclarationError: if ports could not offer the method; the message says what to change.
     """
     where = function.__qualname__
@@ -170,6 +175,8 @@ def make_operation(function: Callable[..., Any], options: OperationOptions | Non
     name = camel(function.__name__)
     kind, result = _result(where, stream, hints.get("return", Any))
     _check_options(where, kind, options)
+    if options.json is not None:
+        _check_writer(where, kind, options, function, writer)
     operation = Operation(
         name=name,
         method=function.__name__,
@@ -179,7 +186,8 @@ def make_operation(function: Callable[..., Any], options: OperationOptions | Non
         parameters=_parameters(function, hints, options.form(name)),
         kind=kind,
         result=result,
-        suspends=stream or _may_suspend(function),
+        suspends=stream or _may_suspend(function) or (writer is not None and _may_suspend(writer)),
+        json_method=options.json,
     )
     if exposed:
         _check_path(where, operation)
@@ -208,6 +216,28 @@ def _check_options(where: str, kind: ResultKind, options: OperationOptions) -> N
         raise DeclarationError(f"{where}: a stream cannot be cached")
     if options.public and options.scope:
         raise DeclarationError(f"{where}: public=True says that the caller does not matter, and scope= that it does")
+
+
+def _check_writer(
+    where: str,
+    kind: ResultKind,
+    options: OperationOptions,
+    function: Callable[..., Any],
+    writer: Callable[..., Any] | None,
+) -> None:
+    if writer is None:
+        raise DeclarationError(f"{where}: json={options.json!r} names no method of the cube")
+    if kind is not ResultKind.VALUE:
+        raise DeclarationError(f"{where}: json= is for operations that return a value, not for a {kind.value}")
+    if options.cache:
+        raise DeclarationError(
+            f"{where}: a result is either cached or written by {options.json}(): drop cache= or json="
+        )
+    if not inspect.iscoroutinefunction(writer) or get_type_hints(writer).get("return") is not bytes:
+        raise DeclarationError(f"{where}: {options.json} must be `async def` and return `bytes`")
+    wanted, found = (list(inspect.signature(method).parameters.values())[1:] for method in (function, writer))
+    if [(p.name, p.default) for p in wanted] != [(p.name, p.default) for p in found]:
+        raise DeclarationError(f"{where}: {options.json} must have the same parameters")
 
 
 def _parameters(function: Callable[..., Any], hints: dict[str, Any], http: tuple[str, str]) -> tuple[Parameter, ...]:

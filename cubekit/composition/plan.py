@@ -12,6 +12,7 @@ from cubekit.composition.plugins import Plugins
 from cubekit.composition.service_file import (
     BreakerSection,
     GroupSection,
+    HealthSection,
     HttpSection,
     Limits,
     RetrySection,
@@ -72,6 +73,7 @@ class Plan:
     cubes: Mapping[str, PlannedCube]
     """By name, each after those it depends on."""
     groups: Mapping[str, GroupSection]
+    health: HealthSection
     ready: frozenset[str]
     """Instances that ``/readyz`` looks at."""
     left_out: tuple[LeftOut, ...] = ()

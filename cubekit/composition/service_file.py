@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from cubekit.ground.durations import parse_duration, parse_size
 from cubekit.ground.versions import split_use
 
-__all__ = ["CubeSection", "GroupSection", "HttpSection", "ServiceFile"]
+__all__ = ["CubeSection", "GroupSection", "HealthSection", "HttpSection", "ServiceFile"]
 
 
 def _backoff(value: Any) -> tuple[float, float]:
@@ -143,16 +143,35 @@ class GroupSection(Section):
     backoff: Annotated[tuple[float, float], BeforeValidator(_backoff)] = (0.1, 10.0)
 
 
+class LiveSection(Section):
+    """``[health.livez]``"""
+
+    max_lag: Duration = 0.5
+    """Seconds that the event loop may be held up; longer is reported, with the line that does it."""
+
+
 class ReadySection(Section):
     """``[health.readyz]``"""
 
     include: list[InstanceName] | None = None
 
 
+class HealthGroup(Section):
+    """``[health.groups.NAME]``: some cubes whose health ``/health/NAME`` tells together."""
+
+    include: Annotated[list[InstanceName], Field(min_length=1)]
+
+
 class HealthSection(Section):
     """``[health]``"""
 
+    timeout: Duration = 1.0
+    """Seconds in which all checks of cubes must have answered."""
+    max_age: Duration = 5.0
+    """Seconds that an answer is kept, at most; some go earlier, so that not all checks run at the same time."""
+    livez: LiveSection = LiveSection()
     readyz: ReadySection = ReadySection()
+    groups: dict[InstanceName, HealthGroup] = {}
 
 
 class TelemetrySection(Section):

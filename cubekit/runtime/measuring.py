@@ -7,10 +7,15 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from cubekit import __version__
+from cubekit.authoring.health import Status
 from cubekit.authoring.telemetry import (
     BUILD_INFO,
+    CUBE_HEALTH,
     CUBE_RESTARTS,
     CUBE_STATE,
+    EVENT_LOOP_BLOCKED,
+    EVENT_LOOP_BLOCKS,
+    EVENT_LOOP_LAG,
     EVENTS_DROPPED,
     EVENTS_PUBLISHED,
     OPERATION_BREAKER_OPEN,
@@ -30,14 +35,27 @@ if TYPE_CHECKING:
 
 __all__ = ["measure"]
 
+_STATUSES: tuple[Status, ...] = ("pass", "warn", "fail")
 
-def measure(service: Service) -> Iterator[Measured]:
+
+async def measure(service: Service) -> list[Measured]:
     """Return the current values of every metric in `cubekit.authoring.telemetry.RUNTIME_METRICS`."""
-    yield from _operations(service)
-    yield from _cubes(service)
-    yield Measured(EVENTS_PUBLISHED, [((), service.bus.published)])
-    yield Measured(EVENTS_DROPPED, [((), service.bus.dropped)])
-    yield Measured(BUILD_INFO, [((__version__, platform.python_version(), service.plan.name), 1)])
+    health = await service.health.check()
+    bus, watchdog = service.bus, service.watchdog
+    return [
+        *_operations(service),
+        *_cubes(service),
+        Measured(
+            CUBE_HEALTH,
+            [((name, status), check.status == status) for name, check in health.items() for status in _STATUSES],
+        ),
+        Measured(EVENTS_PUBLISHED, [((), bus.published)]),
+        Measured(EVENTS_DROPPED, [((), bus.dropped)]),
+        Measured(EVENT_LOOP_LAG, [((), watchdog.lag)]),
+        Measured(EVENT_LOOP_BLOCKS, [((), watchdog.blocks)]),
+        Measured(EVENT_LOOP_BLOCKED, [((), watchdog.blocked)]),
+        Measured(BUILD_INFO, [((__version__, platform.python_version(), service.plan.name), 1)]),
+    ]
 
 
 def _operations(service: Service) -> Iterator[Measured]:

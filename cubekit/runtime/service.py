@@ -26,6 +26,7 @@ from cubekit.runtime.dispatch import Endpoint, Parts
 from cubekit.runtime.dispatch.admission import Admission
 from cubekit.runtime.dispatch.breaker import Breaker
 from cubekit.runtime.dispatch.retries import Retries
+from cubekit.runtime.health import HealthChecks
 from cubekit.runtime.host import Host
 from cubekit.runtime.instances import Instance, State
 from cubekit.runtime.measuring import measure
@@ -34,6 +35,7 @@ from cubekit.runtime.rate import RateLimiter
 from cubekit.runtime.supervisor import Supervisor
 from cubekit.runtime.telemetry import ServiceTelemetry
 from cubekit.runtime.tickets import Sweeper, asyncio_runs, make_sweeper, make_tickets
+from cubekit.runtime.watchdog import Watchdog
 
 __all__ = ["Service"]
 
@@ -75,8 +77,13 @@ class Service:
             for route in instance.planned.descriptor.routes
         }
         """Raw routes, by ``instance.method``. Plugins put nothing around them: they are no operations."""
+        self.health = HealthChecks(self.instances, plan.health, self.clock, self.bus)
+        packages = {name: _package(planned) for name, planned in plan.cubes.items()}
+        self.watchdog = Watchdog(plan.health.livez.max_lag, packages, self.clock, self.bus)
         self.started = False
         """Whether every cube that the service needs has started once."""
+        self.draining = False
+        """Whether no further work should be given to it: set when it is asked to stop, or before, by its port."""
         self._stop = anyio.Event()
         self._finished = anyio.Event()
         self._failures: list[Diagnostic] = []
@@ -93,19 +100,22 @@ class Service:
             name: Supervisor(section, self.clock, self._give_up) for name, section in self.plan.groups.items()
         }
         try:
-            async with anyio.create_task_group() as tasks:
-                for instance in self.instances.values():
-                    needed = [self.instances[name] for name in instance.planned.depends_on]
-                    dependents = [
-                        other for other in self.instances.values() if instance.name in other.planned.depends_on
-                    ]
-                    child = self._child(instance, supervisors[instance.planned.group], sweeper)
-                    tasks.start_soon(child.run, needed, dependents, self._stop)
-                for instance in self.instances.values():
-                    await instance.settled.wait()
-                if not self._failures:
-                    self.started = not self._stop.is_set()
-                    task_status.started()
+            async with anyio.create_task_group() as watching:
+                watching.start_soon(self.watchdog.run)
+                async with anyio.create_task_group() as tasks:
+                    for instance in self.instances.values():
+                        needed = [self.instances[name] for name in instance.planned.depends_on]
+                        dependents = [
+                            other for other in self.instances.values() if instance.name in other.planned.depends_on
+                        ]
+                        child = self._child(instance, supervisors[instance.planned.group], sweeper)
+                        tasks.start_soon(child.run, needed, dependents, self._stop)
+                    for instance in self.instances.values():
+                        await instance.settled.wait()
+                    if not self._failures:
+                        self.started = not self._stop.is_set()
+                        task_status.started()
+                watching.cancel_scope.cancel()
         finally:
             if sweeper is not None:
                 sweeper.close()
@@ -137,12 +147,17 @@ class Service:
 
     def stop(self) -> None:
         """Ask every cube to finish, each after those that depend on it. `run` returns when they have."""
+        self.draining = True
         self._stop.set()
 
     @property
-    def stopping(self) -> bool:
-        """Whether the service has been asked to stop."""
-        return self._stop.is_set()
+    def ready(self) -> bool:
+        """Whether traffic should come: started, not draining, and every cube that readiness looks at runs."""
+        return (
+            self.started
+            and not self.draining
+            and all(name in self.instances and self.instances[name].state is State.RUNNING for name in self.plan.ready)
+        )
 
     def endpoint(self, name: str) -> Endpoint:
         """Return the endpoint of ``instance.operation``.
@@ -240,3 +255,7 @@ class Service:
 
     def _unsettled(self, instance: Instance) -> set[str]:
         return {name for name in instance.planned.depends_on if not self.instances[name].settled.is_set()}
+
+
+def _package(planned: PlannedCube) -> str:
+    return planned.descriptor.cube.__module__.partition(".")[0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -34,10 +34,12 @@ class ServiceTelemetry:
     :param measure: returns the current values of the runtime's metrics.
     """
 
-    def __init__(self, service: str, instances: Sequence[str], measure: Callable[[], Iterator[Measured]]) -> None:
+    def __init__(
+        self, service: str, instances: Sequence[str], measure: Callable[[], Awaitable[Sequence[Measured]]]
+    ) -> None:
         self.service = service
         self.instances = instances
-        self.measured = measure
+        self._measure = measure
         self._reader: InMemoryMetricReader | None = None
         self._provider: MeterProvider | None = None
         self._meters: dict[str, InstanceMeter] = {}
@@ -75,6 +77,10 @@ class ServiceTelemetry:
         from opentelemetry.trace import get_tracer
 
         return get_tracer(f"cubekit.cube.{instance}")
+
+    async def measured(self) -> Sequence[Measured]:
+        """Return the current values of the runtime's metrics."""
+        return await self._measure()
 
     def collected(self) -> MetricsData | None:
         """Collect what the cubes have measured; None if no cube measures anything."""

@@ -12,18 +12,22 @@ from __future__ import annotations
 
 from cubekit.testing.clock import ControlledClock
 from cubekit.testing.fakes import fake
-from cubekit.testing.faults import crash, failing, hanging, slow
+from cubekit.testing.faults import blocking, crash, dead_collector, failing, full_disk, hanging, leaking, slow
 from cubekit.testing.services import Part, compose_parts, http_client, running
 
 __all__ = [
     "ControlledClock",
     "Part",
+    "blocking",
     "compose_parts",
     "crash",
+    "dead_collector",
     "failing",
     "fake",
+    "full_disk",
     "hanging",
     "http_client",
+    "leaking",
     "running",
     "slow",
 ]

@@ -18,7 +18,7 @@ class ControlledClock:
     """
 
     def __init__(self, start: float = 1_700_000_000.0) -> None:
-        self._start = start
+        self._origin = start
         self._passed = 0.0
         self._sleepers: list[tuple[float, int, anyio.Event]] = []
         self._order = count()
@@ -26,7 +26,7 @@ class ControlledClock:
 
     def time(self) -> float:
         """Seconds since 1970-01-01 UTC."""
-        return self._start + self._passed
+        return self._origin + self._passed
 
     def monotonic(self) -> float:
         """Seconds that were advanced so far."""
@@ -47,6 +47,10 @@ class ControlledClock:
         while not self._sleepers:
             self._asleep = anyio.Event()
             await self._asleep.wait()
+
+    def jump(self, seconds: float) -> None:
+        """Set the time of day forward, or back if negative, as a time server does; `monotonic` does not notice."""
+        self._origin += seconds
 
     async def advance(self, seconds: float) -> None:
         """Move the clock, wake who has slept enough, and let them run."""

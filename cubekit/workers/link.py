@@ -12,7 +12,7 @@ import anyio
 from anyio.abc import SocketStream
 from pydantic_core import PydanticSerializationError
 
-from cubekit.authoring.events import CubeRegistered, CubeStateChanged, Event
+from cubekit.authoring.events import CubeHealthChanged, CubeRegistered, CubeStateChanged, Event, EventLoopBlocked
 from cubekit.ports.http.peers import Collect, Part
 from cubekit.runtime.bus import Bus
 from cubekit.workers.messages import Lines, encode
@@ -21,7 +21,7 @@ __all__ = ["Link"]
 
 _log = logging.getLogger("cubekit.workers")
 
-_OWN_AFFAIRS = (CubeRegistered, CubeStateChanged)
+_OWN_AFFAIRS = (CubeHealthChanged, CubeRegistered, CubeStateChanged, EventLoopBlocked)
 """Events that concern one worker only."""
 
 

@@ -21,7 +21,7 @@ from cubekit.ground.diagnostics import CubekitError, Diagnostic
 from cubekit.workers.control import Client, Control
 from cubekit.workers.memory import settle
 from cubekit.workers.processes import Process
-from cubekit.workers.questions import Questions
+from cubekit.workers.questions import PATIENCE, Questions
 
 __all__ = ["Master", "Run"]
 
@@ -45,6 +45,7 @@ class Master:
     :param listeners: for each worker its listening sockets.
     :param ready: called once all workers are ready.
     :param note: told what happens, for people.
+    :param patience: seconds that a worker has to answer what another one asks.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class Master:
         control: Control,
         ready: Callable[[], None],
         note: Callable[[str], None],
+        patience: float = PATIENCE,
     ) -> None:
         self._listeners = listeners
         self._run = run
@@ -70,7 +72,7 @@ class Master:
         """By index: those that serve."""
         self._to_replace: deque[int] = deque()
         self._deaths: deque[float] = deque()
-        self._questions = Questions()
+        self._questions = Questions(patience)
         self._announced = False
         self._replacing = False
         self._stopping = False

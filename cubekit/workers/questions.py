@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
-__all__ = ["Questions"]
+__all__ = ["PATIENCE", "Questions"]
 
 PATIENCE = 2.0
-"""Seconds that a worker has to answer."""
+"""Seconds that a worker has to answer, unless somebody says otherwise."""
 
 Answer = tuple[int, dict[str, Any]]
 """Who asked, and the message for it."""
@@ -28,9 +28,13 @@ class _Open:
 
 
 class Questions:
-    """The questions that wait for answers."""
+    """The questions that wait for answers.
 
-    def __init__(self) -> None:
+    :param patience: seconds that a worker has to answer.
+    """
+
+    def __init__(self, patience: float = PATIENCE) -> None:
+        self._patience = patience
         self._open: dict[int, _Open] = {}
         self._numbers = count()
 
@@ -42,7 +46,7 @@ class Questions:
         """
         question = next(self._numbers)
         parts: dict[int, list[Any]] = {pid: [index, pid, None] for index, pid in workers}
-        self._open[question] = _Open(asker, number, parts, set(parts), time.monotonic() + PATIENCE)
+        self._open[question] = _Open(asker, number, parts, set(parts), time.monotonic() + self._patience)
         return question
 
     def collect(self, question: int, pid: int, data: Any) -> Iterator[Answer]:

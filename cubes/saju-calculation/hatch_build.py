@@ -22,10 +22,16 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 MODES = ("auto", "require", "off")
 EXTENSIONS = (".so", ".pyd")
 SETUP = """
+import sys
 from mypyc.build import mypycify
 from setuptools import setup
 
-setup(name="extensions", packages=[], ext_modules=mypycify({arguments!r}, opt_level="3", group_name={group!r}))
+extensions = mypycify({arguments!r}, opt_level="3", group_name={group!r})
+for extension in extensions:
+    if sys.platform != "win32":
+        # All modules are one library, so calls between them may be inlined.
+        extension.extra_compile_args.append("-fno-semantic-interposition")
+setup(name="extensions", packages=[], ext_modules=extensions)
 """
 
 

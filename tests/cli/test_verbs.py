@@ -65,7 +65,7 @@ def test_help_is_cheap() -> None:
     assert loaded.isdisjoint(
         {"pydantic", "anyio", "fastapi", "rich", "importlib_metadata", "packaging", "pluggy", "httpx2"}
     )
-    for verb in ("list", "info", "new", "check", "graph", "up", "call", "status", "openapi", "doctor", "bench"):
+    for verb in ("list", "info", "new", "check", "graph", "up", "call", "status", "top", "openapi", "doctor", "bench"):
         assert f"  {verb} " in done.stdout
 
 
@@ -161,6 +161,13 @@ def test_call_forms(tmp_path: Path) -> None:
         assert done.returncode == 0, done.stderr
         assert json.loads(done.stdout)["sajuPan"]["day"]["hanja"] == "庚辰"
     assert payload("call", EXAMPLE, "saju.calculate", BIRTH)["data"]["sajuPan"]["year"]["cheon"] == "경"
+
+
+def test_call_shows_results_as_their_cube_does() -> None:
+    assert "시주    일주    월주    년주" in cubekit("call", EXAMPLE, "saju.calculate", BIRTH, "--pretty").stdout
+    # An operation without a view, and a program that asked for JSON, get the data.
+    assert cubekit("call", EXAMPLE, "saju.solarTerms", "--year", "1990", "--pretty").stdout.startswith("{")
+    assert payload("call", EXAMPLE, "saju.calculate", BIRTH, "--pretty")["data"]["sajuPan"]["day"]["ji"] == "진"
 
 
 def test_call_failures() -> None:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Generic, Protocol, TypeVar
 import pytest
 from pydantic import BaseModel
 
-from cubekit import Cube, contract, operation, route
+from cubekit import Cache, Cube, contract, operation, route
 from cubekit.authoring.contracts import DeclarationError
 from cubekit.authoring.cubes import NoConfig
 from cubekit.discovery import Catalogue, CubeInfo
@@ -134,6 +134,48 @@ class AwaitedStream(Cube):
         raise NotImplementedError
 
 
+class NoWriter(Cube):
+    @operation(json="write")
+    async def read(self) -> int:
+        return 1
+
+
+class CachedWriter(Cube):
+    @operation(public=True, cache=Cache("1h"), json="write")
+    async def read(self) -> int:
+        return 1
+
+    async def write(self) -> bytes:
+        return b"1"
+
+
+class TextWriter(Cube):
+    @operation(json="write")
+    async def read(self) -> int:
+        return 1
+
+    async def write(self) -> str:
+        return "1"
+
+
+class OtherWriter(Cube):
+    @operation(json="write")
+    async def read(self, page: int = 1) -> int:
+        return page
+
+    async def write(self, page: int = 2) -> bytes:
+        return str(page).encode()
+
+
+class WrittenStream(Cube):
+    @operation(json="write")
+    async def items(self) -> AsyncIterator[int]:
+        yield 1
+
+    async def write(self) -> bytes:
+        return b"1"
+
+
 class Unresolvable(Cube):
     store: "Annotated[1 / 0, '>=1']"  # type: ignore[valid-type]  # noqa: UP037
 
@@ -159,6 +201,11 @@ class Unresolvable(Cube):
         (NoJson, "CK303", "no JSON form"),
         (StrayPath, "CK303", "no parameter"),
         (StreamIn, "CK303", "not available"),
+        (NoWriter, "CK303", "json='write' names no method"),
+        (CachedWriter, "CK303", "drop cache= or json="),
+        (TextWriter, "CK303", "return `bytes`"),
+        (OtherWriter, "CK303", "must have the same parameters"),
+        (WrittenStream, "CK303", "not for a stream"),
         (TwoLives, "CK303", "choose one"),
         (PlainRoute, "CK303", "async def"),
         (SameName, "CK303", "both called doIt"),

@@ -54,6 +54,8 @@ def test_unknown_keys(tmp_path: Path, text: str, suggestion: str) -> None:
         ("[cubes.'Not A Name']\nuse = 'keeper'", 3),
         ("[supervise.default]\nbackoff = '10s..1s'", 4),
         ("[supervise.default]\nbackoff = 3", 4),
+        ("[health]\nmax_age = 0", 4),
+        ("[health.groups.x]\ninclude = []", 4),
     ],
 )
 def test_wrong_values(tmp_path: Path, text: str, line: int) -> None:
@@ -128,9 +130,20 @@ def test_ports(tmp_path: Path) -> None:
     only(problems(tmp_path, '[service]\nname = "test"\nexpose = ["rest", "carrier-pigeon"]\n'), "CK110", 3)
 
 
-@pytest.mark.parametrize("text", ["[health.readyz]\ninclude = ['no']", "[supervise.x]\ncubes = ['no']"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[health.readyz]\ninclude = ['no']",
+        "[health.groups.x]\ninclude = ['no']",
+        "[supervise.x]\ncubes = ['no']",
+    ],
+)
 def test_names_of_no_cube(tmp_path: Path, text: str) -> None:
     only(problems(tmp_path, text), "CK111", 4)
+
+
+def test_a_health_group_with_the_name_of_a_cube(tmp_path: Path) -> None:
+    only(problems(tmp_path, "[cubes.k]\nuse = 'keeper'\n[health.groups.k]\ninclude = ['k']"), "CK104", 5)
 
 
 def test_unknown_cube(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from httpx2 import AsyncClient
 from prometheus_client.parser import text_string_to_metric_families
 
-from cubekit import Cube, __version__, operation
+from cubekit import Cube, EventLoopBlocked, Health, __version__, operation
 from cubekit.ports.http import HttpServer
 from cubekit.runtime.service import Service
 from cubekit.testing import Part, compose_parts
@@ -91,6 +92,7 @@ async def test_health_has_a_check_per_cube(served: Served) -> None:
     assert (document["status"], document["version"], document["serviceId"]) == ("warn", __version__, "test")
     (state,) = document["checks"]["saju:state"]
     assert state.pop("time").endswith("+00:00")
+    assert state.pop("since").endswith("+00:00")
     assert state == {
         "componentType": "component",
         "status": "warn",
@@ -101,6 +103,84 @@ async def test_health_has_a_check_per_cube(served: Served) -> None:
     one = (await served.client.get("/health/guard")).json()
     assert (one["status"], one["checks"].keys()) == ("pass", {"guard:state"})
     assert (await served.client.get("/health/nobody")).json()["code"] == "NOT_FOUND"
+
+
+async def test_a_health_group_is_told_together() -> None:
+    health = {"groups": {"charts": {"include": ["saju"]}, "doors": {"include": ["guard"]}}}
+    async with serving(health=health) as served:
+        charts = (await served.client.get("/health/charts")).json()
+        assert (charts["status"], charts["checks"].keys()) == ("warn", {"saju:state", "saju:queue"})
+        assert (await served.client.get("/health/doors")).json()["status"] == "pass"
+
+
+async def test_a_hundred_cubes_of_which_three_hang_are_answered_within_the_time_box() -> None:
+    class Hanging(Cube):
+        async def health_check(self) -> Health:
+            await anyio.sleep_forever()
+            raise AssertionError
+
+    class Quick(Cube):
+        pass
+
+    parts = {f"c{n}": Part(Hanging if n in (3, 33, 93) else Quick) for n in range(100)}
+    async with serving(parts, health={"timeout": "200ms"}) as served:
+        with anyio.fail_after(5):
+            response = await served.client.get("/health")
+        checks = response.json()["checks"]
+        assert (response.status_code, len(checks)) == (503, 101)
+        failing = [name for name, (check,) in checks.items() if check["status"] == "fail"]
+        assert failing == ["c3:state", "c33:state", "c93:state"]
+
+
+async def test_a_blocked_event_loop_is_told() -> None:
+    class Blocking(Cube):
+        @operation
+        async def block(self) -> None:
+            began = time.monotonic()
+            while time.monotonic() < began + 0.8:
+                pass
+
+    async with serving({"slow": Part(Blocking)}, health={"livez": {"max_lag": "100ms"}}) as served:
+        (before,) = (await served.client.get("/health")).json()["checks"]["event-loop:lag"]
+        assert (before["status"], before["observedUnit"]) == ("pass", "s")
+        with served.service.bus.subscribe(EventLoopBlocked) as blocks:
+            assert (await served.client.post("/api/v1/slow/block")).status_code == 200
+            await anext(aiter(blocks))
+        document = (await served.client.get("/health")).json()
+        (check,) = document["checks"]["event-loop:lag"]
+        assert (document["status"], check["status"]) == ("warn", "warn")
+        assert re.search(rf'cube "slow" blocked it for \d\.\d\d s at {re.escape(__file__)}:\d+', check["output"])
+        found = await samples(served)
+        assert found[key("cubekit_event_loop_blocks_total")] == 1
+        assert (await served.client.get("/livez")).text == "ok"
+
+
+async def test_readiness_ends_when_draining_begins() -> None:
+    entered, go_on = anyio.Event(), anyio.Event()
+
+    class Slow(Cube):
+        @operation
+        async def ask(self) -> int:
+            entered.set()
+            await go_on.wait()
+            return 42
+
+    async with serving({"slow": Part(Slow)}) as served, anyio.create_task_group() as tasks:
+        # A connection of its own that was there before: new ones are not accepted any more.
+        assert (await served.client.get("/readyz")).status_code == 200
+        answered: list[int] = []
+
+        async def ask() -> None:
+            async with AsyncClient(base_url=served.server.url) as client:
+                answered.append((await client.post("/api/v1/slow/ask")).status_code)
+
+        tasks.start_soon(ask)
+        await entered.wait()
+        served.server.stop(patient=True)
+        response = await served.client.get("/readyz")
+        assert (response.status_code, response.text) == (503, "[-]serving stopping\nreadyz check failed\n")
+        go_on.set()
+    assert answered == [200]
 
 
 async def test_an_optional_cube_that_is_gone_is_a_warning() -> None:
@@ -165,6 +245,8 @@ async def test_metrics(served: Served) -> None:
     assert found[key("cubekit_cube_state", **state, state="running")] == 1
     assert found[key("cubekit_cube_state", **state, state="failed")] == 0
     assert found[key("cubekit_cube_restarts_total", instance="saju")] == 0
+    assert found[key("cubekit_cube_health", instance="saju", status="warn")] == 1
+    assert found[key("cubekit_cube_health", instance="saju", status="pass")] == 0
     assert found[key("cubekit_events_published_total")] > 0
     assert found[key("cubekit_events_dropped_total")] == 0
     assert [name for name, _ in found if name == "cubekit_build_info"]

@@ -27,8 +27,7 @@ from cubekit.composition.compose import compose_document
 from cubekit.composition.documents import Document
 from cubekit.discovery import Catalogue
 from cubekit.runtime.bus import Bus
-from cubekit.runtime.health import check_health, is_ready
-from cubekit.testing import running
+from cubekit.testing import http_client, running
 
 pytestmark = pytest.mark.anyio
 
@@ -73,7 +72,7 @@ async def test_a_health_that_cannot_be_passed_on_is_a_failed_check(said: Any) ->
             return health
 
     async with running({"a": Sick}) as service:
-        assert (await check_health(service))["a"].health.status == "fail"
+        assert (await service.health.check())["a"].status == "fail"
 
 
 async def test_readiness_counts_a_cube_that_was_left_out() -> None:
@@ -81,8 +80,13 @@ async def test_readiness_counts_a_cube_that_was_left_out() -> None:
     cubes = {"gone": {"use": "not-installed", "optional": True}}
     data = {"service": service, "cubes": cubes, "health": {"readyz": {"include": ["gone"]}}}
     plan = compose_document(Document(Path("test"), data, {}), Catalogue())
-    async with running(plan) as running_service:
-        assert not is_ready(running_service)
+    async with running(plan) as running_service, http_client(running_service) as client:
+        assert not running_service.ready
+        for path in ("/health", "/health/gone"):
+            health = (await client.get(path)).json()
+            (state,) = health["checks"]["gone:state"]
+            assert (health["status"], state["status"], state["observedValue"]) == ("warn", "fail", "degraded")
+            assert "not-installed" in state["output"]
 
 
 def test_messages_do_not_evaluate_what_users_wrote() -> None:

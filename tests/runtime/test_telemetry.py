@@ -92,7 +92,7 @@ async def test_a_failure_has_one_trace_id_for_the_client_the_log_and_the_span(
 async def test_every_metric_of_the_runtime_is_measured_and_shown() -> None:
     async with running({"days": Days, "diary": Diary}) as service, http_client(service) as client:
         await service.call("diary.write")
-        measured = {found.definition: found.points for found in service.telemetry.measured()}
+        measured = {found.definition: found.points for found in await service.telemetry.measured()}
         text = (await client.get("/metrics")).text
     assert set(measured) == set(RUNTIME_METRICS)
     for definition, points in measured.items():

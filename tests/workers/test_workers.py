@@ -23,7 +23,6 @@ from anyio.abc import SocketStream
 
 from cubekit import CubekitError, Event
 from cubekit.runtime.bus import Bus
-from cubekit.workers import questions
 from cubekit.workers.control import Control, ask
 from cubekit.workers.link import Link
 from cubekit.workers.messages import Lines, encode
@@ -31,6 +30,7 @@ from cubekit.workers.questions import Questions
 
 _CUBES = """
 import os
+import anyio
 from cubekit import Cache, Cube, Event, operation
 
 class Changed(Event):
@@ -68,6 +68,10 @@ class Worker(Cube):
 
 class One(Cube, exclusive=True):
     pass
+
+class Hanging(Cube):
+    async def health_check(self):
+        await anyio.sleep_forever()
 """
 
 
@@ -76,7 +80,9 @@ def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     info = tmp_path / "site" / "workercubes-1.0.dist-info"
     info.mkdir(parents=True)
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: workercubes\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[cubekit.feature]\nworker = workercubes:Worker\none = workercubes:One\n")
+    (info / "entry_points.txt").write_text(
+        "[cubekit.feature]\nworker = workercubes:Worker\none = workercubes:One\nhanging = workercubes:Hanging\n"
+    )
     (tmp_path / "site" / "workercubes.py").write_text(_CUBES)
     monkeypatch.setenv("CUBEKIT_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
@@ -146,6 +152,17 @@ def test_workers_share_a_port_and_speak_for_each_other(service: Path) -> None:
         assert [check["componentId"] for check in health["checks"]["w:state"]] == ["0", "1"]
         running.process.send_signal(signal.SIGTERM)
         assert running.process.wait(timeout=20) == 0
+
+
+def test_a_check_that_hangs_does_not_make_a_worker_look_dead(service: Path) -> None:
+    service.write_text(service.read_text() + '[cubes.h]\nuse = "hanging"\noptional = true\n[health]\ntimeout = "2s"\n')
+    with up(service) as running:
+        checks = running.request("/health")["checks"]
+        assert [check["status"] for check in checks["w:state"]] == ["pass", "pass"]
+        assert [(check["status"], check["output"]) for check in checks["h:state"]] == [
+            ("fail", "health_check() did not answer within 2 s")
+        ] * 2
+        assert "worker:responsive" not in checks
 
 
 def test_events_reach_the_cubes_of_all_workers(service: Path) -> None:
@@ -316,13 +333,13 @@ def test_questions_are_answered_when_all_have_answered() -> None:
     assert asked.patience() is None
 
 
-def test_questions_do_not_wait_for_the_dead_or_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_questions_do_not_wait_for_the_dead_or_for_ever() -> None:
     asked = Questions()
     first = asked.ask(7, 1, [(0, 7), (1, 8)])
     list(asked.collect(first, 7, "a"))
     ((_, answer),) = asked.gone(8)
     assert answer["parts"] == [[0, 7, "a"], [1, 8, None]]
-    monkeypatch.setattr(questions, "PATIENCE", 0.0)
+    asked = Questions(patience=0.0)
     asked.ask(7, 2, [(0, 7)])
     ((_, answer),) = asked.overdue()
     assert answer["parts"] == [[0, 7, None]]

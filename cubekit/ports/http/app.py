@@ -171,7 +171,7 @@ def _add_runtime_endpoints(app: FastAPI, service: Service, peers: Peers) -> None
         ("/readyz", probes.ready),
         ("/startupz", probes.startup),
         ("/health", probes.health),
-        ("/health/{instance}", probes.instance_health),
+        ("/health/{name}", probes.part_health),
         ("/metrics", Metrics(service, peers).answer),
         ("/cubes", manifests.answer),
         ("/openapi.json", documentation.openapi),

@@ -77,7 +77,13 @@ def _encoder(operation: Operation) -> Callable[[Any], bytes]:
     to_json_value = operation.output.to_json
     if operation.kind is ResultKind.PAGE:
         return lambda page: _page(page, to_json_value)
-    return lambda value: b'{"success":true,"data":' + to_json_value(value) + b"}"
+    if operation.json_method is not None:
+        return lambda value: _enveloped(value if isinstance(value, bytes) else to_json_value(value))
+    return lambda value: _enveloped(to_json_value(value))
+
+
+def _enveloped(data: bytes) -> bytes:
+    return b'{"success":true,"data":' + data + b"}"
 
 
 def _page(page: Page[Any], to_json_item: Callable[[Any], bytes]) -> bytes:

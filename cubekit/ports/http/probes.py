@@ -12,17 +12,24 @@ from starlette.responses import PlainTextResponse, Response
 
 from cubekit import __version__
 from cubekit.authoring.failures import NotFound
+from cubekit.composition.plan import LeftOut
 from cubekit.ports.http.exchange import Exchange
 from cubekit.ports.http.head import Head
 from cubekit.ports.http.peers import Peers
 from cubekit.ports.http.problems import to_json
-from cubekit.runtime.health import InstanceHealth, check_health, is_ready, worst
+from cubekit.runtime.health import InstanceHealth, worst
 from cubekit.runtime.instances import State
 from cubekit.runtime.service import Service
+from cubekit.runtime.watchdog import Watchdog
 
 __all__ = ["Probes"]
 
 HEALTH_JSON = "application/health+json"
+
+_PROCESS = ""
+"""Under this name, which is no cube's, stands what concerns the process as a whole."""
+_BLOCK_IS_NEWS = 60.0
+"""Seconds for which a blocked event loop is a warning."""
 
 
 class Probes:
@@ -40,10 +47,10 @@ class Probes:
     async def ready(self, request: Request) -> Response:
         """Whether traffic should come."""
         service = self._service
-        checks = {"started": "" if service.started else "starting", "serving": "stopping" if service.stopping else ""}
+        checks = {"started": "" if service.started else "starting", "serving": "stopping" if service.draining else ""}
         checks |= self._states(name for name in service.instances if name in service.plan.ready)
-        # `is_ready` is the rule; the checks say how it came to its answer.
-        return _probe(request, "readyz", checks, passed=is_ready(service))
+        # `ready` is the rule; the checks say how it came to its answer.
+        return _probe(request, "readyz", checks, passed=service.ready)
 
     async def startup(self, request: Request) -> Response:
         """Whether every cube that the service needs has started once."""
@@ -56,13 +63,15 @@ class Probes:
         """The service's health, with a check per cube."""
         return await self._health()
 
-    async def instance_health(self, request: Request) -> Response:
-        """One cube's health."""
-        name = request.path_params["instance"]
-        if name not in self._service.instances:
-            failure = NotFound('This service has no cube "{instance}".', instance=name)
-            return Exchange(Head.of(request.scope)).refuse(failure).response()
-        return await self._health(name)
+    async def part_health(self, request: Request) -> Response:
+        """The health of one cube, or of the cubes of a group."""
+        name, plan = request.path_params["name"], self._service.plan
+        if name in self._service.instances or any(name == left.name for left in plan.left_out):
+            return await self._health(name)
+        if name in plan.health.groups:
+            return await self._health(*plan.health.groups[name].include)
+        failure = NotFound('This service has no cube and no health group "{name}".', name=name)
+        return Exchange(Head.of(request.scope)).refuse(failure).response()
 
     def _states(self, names: Any) -> dict[str, str]:
         instances = self._service.instances
@@ -72,17 +81,23 @@ class Probes:
         }
 
     async def _collect(self) -> dict[str, Any]:
-        """The health of each cube in this process: its status for the service, and its checks."""
-        checks = await check_health(self._service)
-        time = datetime.fromtimestamp(self._service.clock.time(), UTC).isoformat(timespec="milliseconds")
-        return {name: [worst({name: check}), _checks(check, time)] for name, check in checks.items()}
+        """The health of each cube in this process, and of the process: the status for the service, and the checks."""
+        service = self._service
+        checks = await service.health.check()
+        time = service.clock.time()
+        return {
+            _PROCESS: _event_loop(service.watchdog, time),
+            **{name: [worst([check]), _checks(check, _moment(time))] for name, check in checks.items()},
+            **{left.name: ["warn", _left_out(left, _moment(time))] for left in service.plan.left_out},
+        }
 
     async def _health(self, *names: str) -> Response:
         statuses, checks = ["pass"], defaultdict(list)
         for part in await self._peers.ask("health"):
             if part.data is None:
                 statuses.append("fail")
-                checks["worker:responsive"].append({"status": "fail", "componentId": str(part.worker)})
+                silent = {"status": "fail", "output": "it did not answer in time", "componentId": str(part.worker)}
+                checks["worker:responsive"].append(silent)
             for name, (status, found) in (part.data or {}).items():
                 if not names or name in names:
                     statuses.append(status)
@@ -101,21 +116,58 @@ class Probes:
         return Response(to_json(document), code, media_type=HEALTH_JSON, headers={"cache-control": "no-store"})
 
 
-def _checks(check: InstanceHealth, time: str) -> dict[str, list[dict[str, Any]]]:
-    name, health = check.instance.name, check.health
+def _checks(health: InstanceHealth, time: str) -> dict[str, list[dict[str, Any]]]:
+    name = health.instance.name
     state: dict[str, Any] = {
         "componentType": "component",
         "status": health.status,
-        "observedValue": check.instance.state.value,
+        "observedValue": health.instance.state.value,
         "time": time,
+        "since": _moment(health.since),
     }
+    if health.last_success is not None:
+        state["lastSuccess"] = _moment(health.last_success)
     if health.output:
         state["output"] = health.output
+    if health.caused_by:
+        state["causedBy"] = list(health.caused_by)
     observed = {
         f"{name}:{key}": [{"componentType": "component", "observedValue": value, "time": time}]
         for key, value in health.observed.items()
     }
     return {**observed, f"{name}:state": [state]}
+
+
+def _left_out(left: LeftOut, time: str) -> dict[str, list[dict[str, Any]]]:
+    state = {
+        "componentType": "component",
+        "status": "fail",
+        "observedValue": State.DEGRADED.value,
+        "time": time,
+        "output": "; ".join(diagnostic.message for diagnostic in left.diagnostics),
+    }
+    return {f"{left.name}:state": [state]}
+
+
+def _event_loop(watchdog: Watchdog, time: float) -> list[Any]:
+    """The check of this process's event loop, which a block in the last minute makes a warning."""
+    block = watchdog.last
+    entry: dict[str, Any] = {
+        "componentType": "system",
+        "status": "pass",
+        "observedValue": round(watchdog.lag, 3),
+        "observedUnit": "s",
+        "time": _moment(time),
+    }
+    if block is not None and time - block.at < _BLOCK_IS_NEWS:
+        whose = f'cube "{block.instance}"' if block.instance else "something"
+        output = f"{whose} blocked it for {block.seconds:.2f} s at {block.place}"
+        entry |= {"status": "warn", "since": _moment(block.at), "output": output}
+    return [entry["status"], {"event-loop:lag": [entry]}]
+
+
+def _moment(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
 
 
 def _probe(request: Request, name: str, checks: Mapping[str, str], *, passed: bool = True) -> Response:

@@ -48,7 +48,8 @@ class Metrics:
         process = await anyio.to_thread.run_sync(lambda: [*self._process.collect(), *self._platform.collect()])
         collected = self._telemetry.collected()
         cubes = cube_metrics(collected) if collected is not None else ()
-        return [as_family(metric) for metric in (*map(_family, self._telemetry.measured()), *cubes, *process)]
+        measured = map(_family, await self._telemetry.measured())
+        return [as_family(metric) for metric in (*measured, *cubes, *process)]
 
 
 class _Collected(Collector):

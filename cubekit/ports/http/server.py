@@ -48,6 +48,7 @@ class HttpServer:
         path: Literal["protocol", "table", "router"] = "protocol",
         peers: Peers | None = None,
     ) -> None:
+        self._service = service
         self._http = service.plan.http
         self._under_way = UnderWay()
         self._app = create_app(service, self._under_way, exact=path != "router", peers=peers)
@@ -86,16 +87,18 @@ class HttpServer:
             tasks.cancel_scope.cancel()
 
     def stop(self, *, patient: bool = False) -> None:
-        """Take no more connections, and finish what is under way.
+        """Say no longer that the service is ready, take no more connections, and finish what is under way.
 
         :param patient: whether idle connections are kept as long as ever, each for one more request. Somebody else
             serves already, and no client is to notice.
         """
+        self._service.draining = True
         self._protocol.patient = patient
         self._stop.set()
 
     def force(self) -> None:
         """Take no more requests, and cut those under way short."""
+        self._service.draining = True
         self._force.set()
         self._stop.set()
 

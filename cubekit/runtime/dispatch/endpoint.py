@@ -93,8 +93,9 @@ class Endpoint:
     def layers(self, *, encoded: bool = False, sampling: bool = True) -> Layers:
         """Return what stands around the method."""
         parts, options = self.parts, self.operation.options
+        written = self.operation.json_method if encoded and not parts.middleware else None
         return Layers(
-            method=self.operation.method,
+            method=written or self.operation.method,
             tasks=asyncio_runs(),
             suspends=self.operation.suspends or bool(parts.middleware),
             scope=options.scope,
@@ -171,7 +172,8 @@ class Endpoint:
     def compiled(self, encode: Encode | None = None) -> Call:
         """Return the function behind `call`, or one that answers with what ``encode`` makes of the result.
 
-        Encoding is part of the call: a result of a wrong type is a call that failed.
+        Encoding is part of the call: a result of a wrong type is a call that failed. Where an operation writes its own
+        JSON and no middleware wants to see the value, ``encode`` gets that text.
         """
         if encode not in self._compiled:
             self._compiled[encode] = compile_call(self, encode)

@@ -26,8 +26,13 @@ class SourceFinder:
             return PathFinder.find_spec(name, path)
         if not name.startswith(f"{PACKAGE}.") or path is None:
             return None
-        source = Path(path[0], f"{name.rpartition('.')[2]}.py")
-        return importlib.util.spec_from_file_location(name, source, loader=SourceFileLoader(name, str(source)))
+        within = Path(path[0], name.rpartition(".")[2])
+        if within.is_dir():
+            source, packages = within / "__init__.py", [str(within)]
+        else:
+            source, packages = within.with_suffix(".py"), None
+        loader = SourceFileLoader(name, str(source))
+        return importlib.util.spec_from_file_location(name, source, loader=loader, submodule_search_locations=packages)
 
 
 def _ours() -> dict[str, ModuleType]:
@@ -35,7 +40,7 @@ def _ours() -> dict[str, ModuleType]:
 
 
 class Library:
-    """One copy of the library; ``library.calculate``, or ``library.module("_lunar")`` for a private module."""
+    """One copy of the library; ``library.calculate``, or ``library.module("_calendar.lunar")`` for a private module."""
 
     def __init__(self, modules: dict[str, ModuleType]) -> None:
         self._modules = modules

@@ -46,8 +46,9 @@ def test_result_in_json() -> None:
     assert data["conventions"]["ziHour"] == "split"
     assert data["version"] == cubekit_saju.__version__
     assert set(data) == {
-        "sajuPan", "wuxing", "sipsin", "jijanggan", "sibiunseong", "gongmang",
-        "daeun", "time", "jeolgi", "conventions", "warnings", "version",
+        "sajuPan", "wuxing", "wuxingWeighted", "sipsin", "jijanggan", "saryeong", "sibiunseong", "gongmang", "hapchung",
+        "sinsal", "gyeokguk", "oegyeok", "strength", "yongsin", "daeun", "seun", "wolun", "time", "jeolgi",
+        "conventions", "warnings", "version",
     }  # fmt: skip
 
 

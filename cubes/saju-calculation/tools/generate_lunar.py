@@ -1,4 +1,4 @@
-"""Generate ``src/cubekit_saju/_lunar_table.py``, the months of the Korean lunar calendar, from
+"""Generate ``src/cubekit_saju/_calendar/lunar_table.py``, the months of the Korean lunar calendar, from
 ``data/korean_lunar_months.csv``.
 
 Run ``python tools/generate_lunar.py``; it needs nothing but the standard library.
@@ -13,11 +13,7 @@ from typing import NamedTuple
 
 TOOLS = Path(__file__).resolve().parent
 SOURCE = TOOLS / "data" / "korean_lunar_months.csv"
-TABLE = TOOLS.parent / "src" / "cubekit_saju" / "_lunar_table.py"
-
-STARTS_A_DAY_LATER = {(1597, 9, False)}
-"""Months that the source starts a day too early: KASI's service gives 1597-10-11 for month 9, and the war diary
-(亂中日記) of that year, whose 16th of month 9 is 甲辰, agrees."""
+TABLE = TOOLS.parent / "src" / "cubekit_saju" / "_calendar" / "lunar_table.py"
 
 
 class Month(NamedTuple):
@@ -34,10 +30,10 @@ def read_months() -> tuple[list[Month], int]:
     """Return the months in order and the Julian day number after the last of them; refuse a source with holes."""
     with SOURCE.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
-    months: list[Month] = []
-    for row in rows:
-        key = (int(row["lunar_year"]), int(row["lunar_month"]), row["leap"] == "1")
-        months.append(Month(*key, int(row["start_jdn"]) + (key in STARTS_A_DAY_LATER)))
+    months = [
+        Month(int(row["lunar_year"]), int(row["lunar_month"]), row["leap"] == "1", int(row["start_jdn"]))
+        for row in rows
+    ]
     end = int(rows[-1]["start_jdn"]) + int(rows[-1]["length"])
     starts = [*(month.start for month in months), end]
     if any(after - before not in (29, 30) for before, after in pairwise(starts)):

@@ -1,15 +1,16 @@
-"""Generate ``src/cubekit_saju/_terms_table.py``: the instants of the 24 solar terms as UTC seconds.
+"""Generate ``src/cubekit_saju/_calendar/terms_table.py``: the instants of the 24 solar terms of 1599-2401.
 
-Run ``python tools/generate_terms.py`` (needs pyerfa and numpy; neither is a dependency of the cube). With ``--verify``
-the same terms are also solved with JPL ephemerides (``skyfield-data`` for DE421, ``de405`` for DE405; each is skipped
-with a note when it is not installed) and the differences are printed instead of the table being written.
+Run ``python tools/generate_terms.py`` with ``pip install de406 jplephem pyerfa`` (JPL's DE406, public domain; none of
+them is a dependency of the cube). ``--verify`` solves the same terms with independent ephemerides and prints the
+differences instead of writing the table: ERFA's ``epv00`` (an analytical theory), DE405 and DE421 (``de405``;
+``skyfield skyfield-data``), each skipped with a note where it is not installed.
 
-*Position.* ERFA ``epv00`` (VSOP2000-based, BSD licence) gives the Earth; light time and annual aberration give the
-direction to the Sun; ``pnm06a`` (IAU 2006 precession, IAU 2000A nutation) and the true obliquity turn it into the
-apparent longitude of date.
+*Position.* The ephemeris gives Earth and Sun; light time and annual aberration give the direction to the Sun;
+``pnm06a`` (IAU 2006 precession, IAU 2000A nutation) and the true obliquity turn it into the apparent longitude of date.
 
-*Time.* The equation is solved in TT. TT becomes UTC with TAI−UTC from ERFA's leap-second table since 1972 (37 s frozen
-after its last entry) and, before 1972, UT1 = TT − ΔT with the half-yearly table ``data/delta_t.csv``.
+*Time.* The equation is solved in TT, for which TDB may stand (they differ by 2 ms at most, 8e-8 degrees of longitude).
+TT becomes UTC with TAI−UTC from ERFA's leap-second table since 1972 (37 s, frozen, after its last entry) and, before
+1972, UT1 = TT − ΔT with the half-yearly table ``data/delta_t.csv``.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from __future__ import annotations
 import argparse
 import base64
 import csv
+import importlib
 import importlib.util
 import math
 import warnings
@@ -33,11 +35,12 @@ Longitude = Callable[[Vector], Vector]
 """Apparent longitude of the Sun in degrees for Julian dates in TT."""
 
 TOOLS = Path(__file__).resolve().parent
-TABLE = TOOLS.parent / "src" / "cubekit_saju" / "_terms_table.py"
+TABLE = TOOLS.parent / "src" / "cubekit_saju" / "_calendar" / "terms_table.py"
 
-FIRST_YEAR, LAST_YEAR = 1899, 2101
-TROPICAL_YEAR = 31_556_925
-"""Seconds; the whole part only, residuals take the rest."""
+FIRST_YEAR, LAST_YEAR = 1599, 2401
+"""A year more than births may have, on either side: every birth lies between two terms."""
+TROPICAL_YEAR = 3_155_692_500
+"""Hundredths of a second; residuals take what a year differs from it."""
 
 UNIX_EPOCH = 2_440_587.5
 J2000 = 2_451_545.0
@@ -62,16 +65,42 @@ def apparent_longitude(jd_tt: Vector, sun_au: Vector, earth_velocity_au_day: Vec
 
 
 def erfa_longitude(jd_tt: Vector) -> Vector:
-    """Longitude from ERFA ``epv00``; TT stands for TDB (they differ by 2 ms at most, 8e-8 degrees of longitude)."""
-    heliocentric, barycentric = erfa.epv00(jd_tt, 0.0)
-    distance = np.linalg.norm(heliocentric["p"], axis=-1)
-    earlier_heliocentric, earlier_barycentric = erfa.epv00(jd_tt, -distance * AU_LIGHT_DAYS)
+    """Longitude from ERFA ``epv00`` (a fit of VSOP2000, made for 1900-2100)."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", erfa.ErfaWarning)  # outside 1900-2100; --verify shows how good it is there
+        heliocentric, barycentric = erfa.epv00(jd_tt, 0.0)
+        distance = np.linalg.norm(heliocentric["p"], axis=-1)
+        earlier_heliocentric, earlier_barycentric = erfa.epv00(jd_tt, -distance * AU_LIGHT_DAYS)
     sun_then = earlier_barycentric["p"] - earlier_heliocentric["p"]
     return apparent_longitude(jd_tt, sun_then - barycentric["p"], barycentric["v"])
 
 
+def jpl_longitude(name: str) -> Longitude | None:
+    """Longitude from the JPL ephemeris in the package ``name`` (de405: 1600-2200, de406: -3000-3000), or None when it
+    or ``jplephem`` is absent.
+    """
+    if importlib.util.find_spec("jplephem") is None or importlib.util.find_spec(name) is None:
+        return None
+    from jplephem.ephem import Ephemeris
+
+    ephemeris = Ephemeris(importlib.import_module(name))
+
+    def longitude(jd_tt: Vector) -> Vector:
+        barycentre, barycentre_velocity = ephemeris.position_and_velocity("earthmoon", jd_tt)
+        moon, moon_velocity = ephemeris.position_and_velocity("moon", jd_tt)
+        earth = (barycentre - moon * ephemeris.earth_share) / AU_KM
+        velocity = (barycentre_velocity - moon_velocity * ephemeris.earth_share) / AU_KM
+        distance = np.linalg.norm(ephemeris.position("sun", jd_tt) / AU_KM - earth, axis=0)
+        sun_then = ephemeris.position("sun", jd_tt - distance * AU_LIGHT_DAYS) / AU_KM
+        return apparent_longitude(jd_tt, (sun_then - earth).T, velocity.T)
+
+    return longitude
+
+
 def de421_longitude() -> Longitude | None:
-    """Longitude from JPL DE421 (1899–2053), or None when its packages are absent."""
+    """Longitude from JPL DE421 (1899-2053) by Skyfield's own precession, nutation and aberration, or None when its
+    packages are absent.
+    """
     if importlib.util.find_spec("skyfield") is None or importlib.util.find_spec("skyfield_data") is None:
         return None
     from skyfield.api import load, load_file
@@ -84,27 +113,6 @@ def de421_longitude() -> Longitude | None:
         moment = scale.tt_jd(jd_tt)
         _, lon, _ = planets["earth"].at(moment).observe(planets["sun"]).apparent().ecliptic_latlon("date")
         return np.asarray(lon.degrees, dtype=np.float64)
-
-    return longitude
-
-
-def de405_longitude() -> Longitude | None:
-    """Longitude from JPL DE405 (1600–2200), or None when its packages are absent."""
-    if importlib.util.find_spec("jplephem") is None or importlib.util.find_spec("de405") is None:
-        return None
-    import de405
-    from jplephem.ephem import Ephemeris
-
-    ephemeris = Ephemeris(de405)
-
-    def longitude(jd_tt: Vector) -> Vector:
-        barycentre, barycentre_velocity = ephemeris.position_and_velocity("earthmoon", jd_tt)
-        moon, moon_velocity = ephemeris.position_and_velocity("moon", jd_tt)
-        earth = (barycentre - moon * ephemeris.earth_share) / AU_KM
-        velocity = (barycentre_velocity - moon_velocity * ephemeris.earth_share) / AU_KM
-        distance = np.linalg.norm(ephemeris.position("sun", jd_tt) / AU_KM - earth, axis=0)
-        sun_then = ephemeris.position("sun", jd_tt - distance * AU_LIGHT_DAYS) / AU_KM
-        return apparent_longitude(jd_tt, (sun_then - earth).T, velocity.T)
 
     return longitude
 
@@ -142,28 +150,30 @@ def tt_minus_utc(jd_tt: Vector) -> Vector:
     return np.where(jd_tt < FIRST_UTC, delta_t_before_1972(jd_tt), offsets[at] + 32.184)
 
 
-def unix_seconds(jd_tt: Vector) -> npt.NDArray[np.int64]:
-    """UTC seconds since 1970, rounded up, so that ``birth >= term`` is exact for births in whole seconds."""
-    return np.ceil((jd_tt - UNIX_EPOCH) * 86_400.0 - tt_minus_utc(jd_tt)).astype(np.int64)
+def utc_hundredths(jd_tt: Vector) -> npt.NDArray[np.int64]:
+    """UTC since 1970 in hundredths of a second, to the nearest."""
+    return np.rint(((jd_tt - UNIX_EPOCH) * 86_400.0 - tt_minus_utc(jd_tt)) * 100.0).astype(np.int64)
 
 
 def write_table(terms: npt.NDArray[np.int64]) -> None:
-    """Write the table: a base instant per term, and per year the 16-bit rest after whole tropical years."""
+    """Write the table: a base instant per term, and per year the 24-bit rest after whole tropical years."""
     years = np.arange(FIRST_YEAR, LAST_YEAR + 1)
     rest = terms - (years[:, None] - 2000) * TROPICAL_YEAR
-    base = (rest.min(axis=0) + rest.max(axis=0)) // 2
-    residual = rest - base
-    if np.abs(residual).max() > 32_767:
-        raise SystemExit("a residual does not fit 16 bits: shorten the range or widen the field")
-    packed = base64.b85encode(zlib.compress(residual.astype("<i2").tobytes(), 9)).decode("ascii")
+    base = rest.min(axis=0)
+    residuals = (rest - base).T.ravel()
+    if residuals.max() >= 1 << 24:
+        raise SystemExit("a residual does not fit 24 bits: shorten the range or widen the field")
+    # All low bytes, then all middle ones, then all high ones: zlib does better with like beside like.
+    planes = b"".join((residuals >> shift & 255).astype(np.uint8).tobytes() for shift in (0, 8, 16))
+    packed = base64.b64encode(zlib.compress(planes, 9)).decode("ascii")
     lines = "\n".join(f'    "{packed[at : at + 110]}"' for at in range(0, len(packed), 110))
     bases = "\n".join("    " + " ".join(f"{int(value)}," for value in base[at : at + 6]) for at in range(0, 24, 6))
     TABLE.write_text(
-        f'''"""Solar terms {FIRST_YEAR}-{LAST_YEAR} as UTC seconds (rounded up); written by tools/generate_terms.py, do
-        not edit.
+        f'''"""Solar terms {FIRST_YEAR}-{LAST_YEAR} in UTC; written by tools/generate_terms.py, do not edit.
 
-Term k (0 = Sohan at 285 degrees) of year y is at BASE[k] + (y - 2000) * TROPICAL_YEAR + residual[y - FIRST_YEAR][k];
-RESIDUALS holds the residuals as zlib-compressed little-endian signed 16-bit integers in base 85.
+Term k (0 = Sohan at 285 degrees) of year y is at BASE[k] + (y - 2000) * TROPICAL_YEAR + residual[k][y - FIRST_YEAR], in
+hundredths of a second since 1970. RESIDUALS holds the residuals, 24 bits each, term by term: the low bytes of all of
+them, the middle ones, the high ones, zlib-compressed, in base 64.
 """
 
 FIRST_YEAR = {FIRST_YEAR}
@@ -180,38 +190,37 @@ RESIDUALS = (
     )
 
 
-def report(name: str, longitude: Longitude | None, first_year: int, last_year: int) -> str:
-    """One line: how far the ERFA instants are from those of another ephemeris, both in TT."""
-    if longitude is None:
+def report(name: str, other: Longitude | None, first_year: int, last_year: int, source: Longitude) -> str:
+    """One line: how far the source's instants are from those of another ephemeris, both in TT."""
+    if other is None:
         return f"{name}: not installed, skipped"
-    delta = (solve(erfa_longitude, first_year, last_year) - solve(longitude, first_year, last_year)).ravel() * 86_400.0
+    delta = (solve(source, first_year, last_year) - solve(other, first_year, last_year)).ravel() * 86_400.0
     size = np.abs(delta)
     return (
-        f"ERFA - {name} {first_year}-{last_year}: {size.size} terms, max {size.max():.3f} s, "
-        f"p99 {np.percentile(size, 99):.3f} s, rms {math.sqrt(float(np.mean(delta**2))):.3f} s"
+        f"DE406 - {name} {first_year}-{last_year}: {size.size} terms, max {size.max():.4f} s, "
+        f"p99 {np.percentile(size, 99):.4f} s, rms {math.sqrt(float(np.mean(delta**2))):.4f} s"
     )
 
 
 def main() -> None:
     """Write the table, or compare with other ephemerides."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "--verify", action="store_true", help="compare with DE421 and DE405 instead of writing the table"
-    )
-    if parser.parse_args().verify:
-        lines = (
-            report("DE421", de421_longitude(), 1900, 2052),
-            report("DE405", de405_longitude(), 1900, 2100),
-            report("DE405", de405_longitude(), 1850, 1899),
-            report("DE405", de405_longitude(), 2101, 2150),
-        )
-        print("\n".join(lines))  # noqa: T201 -- the tool's output
+    parser.add_argument("--verify", action="store_true", help="compare with other ephemerides, write nothing")
+    source = jpl_longitude("de406")
+    if source is None:
+        raise SystemExit("the table is made from DE406: pip install de406 jplephem pyerfa")
+    if not parser.parse_args().verify:
+        write_table(utc_hundredths(solve(source, FIRST_YEAR, LAST_YEAR)))
         return
-    with warnings.catch_warnings():
-        # epv00 warns outside 1900-2100; the edge years only bound the table, and --verify shows that they are as good.
-        warnings.simplefilter("ignore", erfa.ErfaWarning)
-        terms = solve(erfa_longitude, FIRST_YEAR, LAST_YEAR)
-    write_table(unix_seconds(terms))
+    others = (
+        ("DE421", de421_longitude(), 1900, 2052),
+        ("DE421", de421_longitude(), 1900, 2026),
+        ("DE405", jpl_longitude("de405"), 1601, 2199),
+        ("ERFA", erfa_longitude, 1900, 2100),
+        ("ERFA", erfa_longitude, 1600, 2400),
+    )
+    for name, other, first_year, last_year in others:
+        print(report(name, other, first_year, last_year, source))  # noqa: T201 -- the tool's output
 
 
 if __name__ == "__main__":

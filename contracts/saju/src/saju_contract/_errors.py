@@ -8,10 +8,17 @@ from cubekit import Invalid
 
 
 class DateOutOfRange(Invalid):
-    """Gregorian date {date} is outside the supported range {first} to {last}."""
+    """Solar date {date} is outside the supported range {first} to {last}."""
 
-    message = "Gregorian date {date} is outside the supported range {first} to {last}."
+    message = "Solar date {date} is outside the supported range {first} to {last}."
     translations = {"ko": "양력 {date}은(는) 지원 범위 {first}~{last}를 벗어납니다."}
+
+
+class YearOutOfRange(Invalid):
+    """Year {year} is outside the supported range {first} to {last}."""
+
+    message = "Year {year} is outside the supported range {first} to {last}."
+    translations = {"ko": "{year}년은 지원 범위 {first}~{last}년을 벗어납니다."}
 
 
 class LunarDateOutOfRange(Invalid):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Literal
@@ -61,7 +61,7 @@ class Alerts:
     def __init__(
         self,
         rules: Sequence[Rule],
-        read: Callable[[], MetricsData],
+        read: Callable[[], Awaitable[MetricsData]],
         tell: Callable[[Alert], None],
         clock: Clock,
         log: logging.Logger,
@@ -82,12 +82,12 @@ class Alerts:
     async def run(self, interval: float) -> None:
         """Evaluate the rules now and then, until cancelled."""
         while True:
-            self.evaluate()
+            await self.evaluate()
             await self._clock.sleep(interval)
 
-    def evaluate(self) -> None:
+    async def evaluate(self) -> None:
         """Evaluate all rules once."""
-        data, now = self._read(), self._clock.monotonic()
+        data, now = await self._read(), self._clock.monotonic()
         for watch in self._watches:
             watch.history.append((now, readings_of(data, watch.rule)))
             while len(watch.history) > 1 and watch.history[1][0] <= now - watch.rule.over:

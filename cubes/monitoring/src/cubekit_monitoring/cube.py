@@ -108,7 +108,6 @@ class Monitoring(Cube[Config]):
             stack.enter_context(self._process.watching_gc())
             stack.enter_context(self.telemetry.recording(self._spans))
             self.tasks.start_soon(self._process.read)
-            self.tasks.start_soon(self._process.watch_loop)
             self.tasks.start_soon(self._alerts.run, self.config.alerts.interval)
             self.tasks.start_soon(self._webhooks.run)
             if self.config.gpu:

@@ -27,9 +27,6 @@ GC_COLLECTIONS = MetricDefinition(
 GC_PAUSE = MetricDefinition(
     "cubekit.gc.pause", _HISTOGRAM, "How long the garbage collector held everything up", ("cpython.gc.generation",), "s"
 )
-LOOP_LAG = MetricDefinition(
-    "cubekit.event_loop.lag", _HISTOGRAM, "How much later than asked the event loop woke a task", (), "s"
-)
 
 GPU_UTILIZATION = MetricDefinition("hw.gpu.utilization", _GAUGE, "Share of time in which the GPU computed", _GPU, "1")
 GPU_MEMORY_USAGE = MetricDefinition("hw.gpu.memory.usage", _GAUGE, "Memory of the GPU in use", _GPU, "By")
@@ -59,7 +56,6 @@ ALL: Mapping[str, MetricDefinition] = {
         FILES,
         GC_COLLECTIONS,
         GC_PAUSE,
-        LOOP_LAG,
         GPU_UTILIZATION,
         GPU_MEMORY_USAGE,
         GPU_MEMORY_LIMIT,

@@ -30,7 +30,7 @@ class Source(Protocol[T]):
     dropped: int
     """What was lost since the start."""
 
-    def take(self) -> Sequence[T]:
+    async def take(self) -> Sequence[T]:
         """Return the next batch; empty if there is nothing to be sent now."""
 
     def put_back(self, batch: Sequence[T]) -> None:
@@ -59,7 +59,11 @@ class Queue(Generic[T]):
                 self.dropped += 1
             self._waiting.append(item)
 
-    def take(self) -> list[T]:
+    async def take(self) -> list[T]:
+        """Return the oldest."""
+        return self.pop()
+
+    def pop(self) -> list[T]:
         """Return the oldest."""
         with self._lock:
             return [self._waiting.popleft() for _ in range(min(self._batch, len(self._waiting)))]
@@ -116,7 +120,7 @@ class Exporting(Generic[T]):
 
     async def flush(self) -> None:
         """Send all there is, until a batch does not arrive."""
-        while batch := self._source.take():
+        while batch := await self._source.take():
             if not await self._deliver(batch):
                 return
 

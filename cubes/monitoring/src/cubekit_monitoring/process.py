@@ -1,4 +1,4 @@
-"""Figures of the process: processor, memory, garbage collection, and how late the event loop is."""
+"""Figures of the process: processor, memory and garbage collection. How late the event loop is, the runtime says."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from functools import partial
 from typing import NamedTuple
 
-import anyio
 import psutil
 from anyio import to_thread
 from cubekit import Clock
@@ -22,8 +21,6 @@ from cubekit_monitoring.definitions import Points, make_histogram, observe
 __all__ = ["ProcessFigures"]
 
 _BOUNDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
-_PAUSE = 0.25
-"""Seconds that the event loop is asked to sleep."""
 _INTERVAL = 5.0
 _PAUSES_KEPT = 10_000
 
@@ -43,7 +40,6 @@ class ProcessFigures:
     def __init__(self, meter: Meter, clock: Clock) -> None:
         self._clock = clock
         self._figures: _Figures | None = None
-        self._lag = make_histogram(meter, definitions.LOOP_LAG, _BOUNDS)
         self._gc_pause = make_histogram(meter, definitions.GC_PAUSE, _BOUNDS)
         self._gc_began = 0.0
         self._gc_pauses: deque[tuple[int, float]] = deque(maxlen=_PAUSES_KEPT)
@@ -58,17 +54,10 @@ class ProcessFigures:
         process = psutil.Process()
         while True:
             self._figures = await to_thread.run_sync(_read, process)
-            await self._clock.sleep(_INTERVAL)
-
-    async def watch_loop(self) -> None:
-        """Measure how late the event loop is, until cancelled."""
-        while True:
-            began = time.perf_counter()
-            await anyio.sleep(_PAUSE)
-            self._lag.record(max(0.0, time.perf_counter() - began - _PAUSE))
             while self._gc_pauses:
                 generation, seconds = self._gc_pauses.popleft()
                 self._gc_pause.record(seconds, {definitions.GC_PAUSE.labels[0]: str(generation)})
+            await self._clock.sleep(_INTERVAL)
 
     @contextmanager
     def watching_gc(self) -> Iterator[None]:
@@ -80,7 +69,7 @@ class ProcessFigures:
             gc.callbacks.remove(self._note_gc)
 
     def _note_gc(self, phase: str, info: dict[str, int]) -> None:
-        # A collection may begin anywhere, also where the meter holds its lock: so `watch_loop` records it later.
+        # A collection may begin anywhere, also where the meter holds its lock: so `read` records it later.
         if phase == "start":
             self._gc_began = time.perf_counter()
         else:

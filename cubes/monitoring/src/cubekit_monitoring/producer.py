@@ -45,10 +45,11 @@ class Producer:
         self._given = False
         self._overflowing: set[tuple[str, str]] = set()
 
-    def read(self) -> MetricsData:
-        """Return the current values. In the event loop's thread only."""
+    async def read(self) -> MetricsData:
+        """Return the current values."""
+        measured = await self._telemetry.measured()
         now = time.time_ns()
-        own = [_metric(measured, self._start, now) for measured in self._telemetry.measured()]
+        own = [_metric(one, self._start, now) for one in measured]
         scopes = [ScopeMetrics(InstrumentationScope("cubekit"), [metric for metric in own if metric], "")]
         collected = self._telemetry.collected()
         for resource in collected.resource_metrics if collected else ():
@@ -56,10 +57,10 @@ class Producer:
         self._warn_of_overflow(scopes[1:])
         return MetricsData([ResourceMetrics(self._telemetry.resource, scopes, "")])
 
-    def take(self) -> list[MetricsData]:
+    async def take(self) -> list[MetricsData]:
         """Return the current values, once for each export."""
         self._given = not self._given
-        return [self.read()] if self._given else []
+        return [await self.read()] if self._given else []
 
     def put_back(self, batch: Sequence[MetricsData]) -> None:
         """Forget values that could not be sent: newer ones will take their place."""

@@ -115,6 +115,14 @@ STANDARD_RULES = (
         summary="A cube has not been running for a minute.",
     ),
     Rule(
+        name="CubeUnhealthy",
+        metric="cubekit.cube.health",
+        where={"status": "fail"},
+        above=0,
+        lasting=60,
+        summary="The health of a cube has been failing for a minute; /health says why.",
+    ),
+    Rule(
         name="CubeRestarts",
         metric="cubekit.cube.restarts",
         above=0,
@@ -151,9 +159,9 @@ STANDARD_RULES = (
     ),
     Rule(
         name="EventLoopBlocked",
-        metric="cubekit.event_loop.lag",
-        above=0.5,
-        summary="Something blocks the event loop: one wake-up in a hundred comes half a second late.",
+        metric="cubekit.event_loop.blocks",
+        above=0,
+        summary="Something has held up the event loop, and with it every call; the log of the watchdog names the line.",
     ),
     Rule(
         name="ExportFailing",

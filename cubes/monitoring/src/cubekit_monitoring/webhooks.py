@@ -54,7 +54,7 @@ class Webhooks:
         headers = {name: value.get_secret_value() for name, value in receiver.headers.items()}
         async with AsyncClient(headers=headers, timeout=receiver.timeout) as client:
             while True:
-                while batch := waiting.take():
+                while batch := waiting.pop():
                     await self._post(client, receiver, batch[0])
                 if self._arrived.is_set():  # otherwise another receiver waits for this one too
                     self._arrived = anyio.Event()

@@ -1,50 +1,38 @@
 """Korean four-pillars (사주) calculation as a plain library; the cube that offers it to services is
 `cubekit_saju.cube`.
 
-Importing this package needs neither cubekit nor pydantic.
+Results are plain data (dicts, lists, strings, numbers) with the names of the public JSON; their types are in
+`cubekit_saju.results`. Importing this package needs neither cubekit nor pydantic.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-from cubekit_saju import _pillars
+from cubekit_saju._almanac import calendar, convert, solar_terms
+from cubekit_saju._analysis import pillars as _pillars
+from cubekit_saju._analysis.batch import korean_pillars_batch
+from cubekit_saju._analysis.pillars import MIDNIGHT, SPLIT, ZI23, ganji_names, korean_pillars
+from cubekit_saju._birth import Birth, Location, Options
 from cubekit_saju._calculate import calculate
-from cubekit_saju._chart import (
-    Birth,
-    Chart,
-    Conventions,
-    Daeun,
-    DaeunPeriod,
-    FourPillars,
-    Gongmang,
-    HiddenStems,
-    Jeolgi,
-    Location,
-    Notice,
-    Options,
-    Pillar,
-    Sipsin,
-    Stages,
-    Term,
-    Times,
-    Void,
-    Wuxing,
-)
 from cubekit_saju._errors import (
     DateOutOfRange,
     LeapMonthOfSolarDate,
     LunarDateOutOfRange,
+    MalformedDate,
+    MalformedTime,
     NoSuchDate,
     NoSuchLeapMonth,
     NoSuchLunarDay,
     NoSuchTime,
     SajuError,
     UnknownTimezone,
+    YearOutOfRange,
 )
-from cubekit_saju._lunar import jdn_from_lunar, leap_month_of, lunar_from_jdn
-from cubekit_saju._pillars import MIDNIGHT, SPLIT, ZI23, ganji_names, korean_pillars
+from cubekit_saju._fortune import compatibility, daily
+from cubekit_saju._table import table
 from cubekit_saju._version import VERSION as __version__
+from cubekit_saju.results.chart import Chart
 
 __all__ = [
     "MIDNIGHT",
@@ -52,40 +40,32 @@ __all__ = [
     "ZI23",
     "Birth",
     "Chart",
-    "Conventions",
-    "Daeun",
-    "DaeunPeriod",
     "DateOutOfRange",
-    "FourPillars",
-    "Gongmang",
-    "HiddenStems",
-    "Jeolgi",
     "LeapMonthOfSolarDate",
     "Location",
     "LunarDateOutOfRange",
+    "MalformedDate",
+    "MalformedTime",
     "NoSuchDate",
     "NoSuchLeapMonth",
     "NoSuchLunarDay",
     "NoSuchTime",
-    "Notice",
     "Options",
-    "Pillar",
     "SajuError",
-    "Sipsin",
-    "Stages",
-    "Term",
-    "Times",
     "UnknownTimezone",
-    "Void",
-    "Wuxing",
+    "YearOutOfRange",
     "__version__",
     "calculate",
+    "calendar",
+    "compatibility",
     "compiled",
+    "convert",
+    "daily",
     "ganji_names",
-    "jdn_from_lunar",
     "korean_pillars",
-    "leap_month_of",
-    "lunar_from_jdn",
+    "korean_pillars_batch",
+    "solar_terms",
+    "table",
 ]
 
 compiled: Final = not (_pillars.__file__ or "").endswith(".py")

@@ -22,17 +22,28 @@ class SajuError(ValueError):
 
 
 class DateOutOfRange(SajuError):
-    """The Gregorian date is outside 1900-01-01 to 2100-12-31, the years that the table of solar terms serves."""
+    """The solar date is outside the years that the tables serve."""
 
     field = "birthDate"
 
-    def __init__(self, year: int, month: int, day: int) -> None:
-        date, first, last = f"{year:04}-{month:02}-{day:02}", "1900-01-01", "2100-12-31"
+    def __init__(self, year: int, month: int, day: int, first: str = "1600-01-01", last: str = "2400-12-31") -> None:
+        date = f"{year:04}-{month:02}-{day:02}"
         super().__init__(
-            f"Gregorian date {date} is outside the supported range {first} to {last}.",
+            f"Solar date {date} is outside the supported range {first} to {last}.",
             date=date,
             first=first,
             last=last,
+        )
+
+
+class YearOutOfRange(SajuError):
+    """The year is outside the table of solar terms."""
+
+    field = "year"
+
+    def __init__(self, year: int, first: int, last: int) -> None:
+        super().__init__(
+            f"Year {year} is outside the supported range {first} to {last}.", year=year, first=first, last=last
         )
 
 
@@ -109,3 +120,21 @@ class UnknownTimezone(SajuError):
 
     def __init__(self, timezone: str) -> None:
         super().__init__(f"There is no IANA time zone {timezone!r}.", timezone=timezone)
+
+
+class MalformedDate(SajuError):
+    """A text of a batch is no date."""
+
+    field = "birthDate"
+
+    def __init__(self, text: str) -> None:
+        super().__init__("must be a date in the form YYYY-MM-DD, such as 1990-05-15", text=text)
+
+
+class MalformedTime(SajuError):
+    """A text of a batch is no time."""
+
+    field = "birthTime"
+
+    def __init__(self, text: str) -> None:
+        super().__init__("must be a time in the form HH:MM from 00:00 to 23:59, such as 14:30", text=text)

@@ -2,19 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any
 
 import saju_contract
-from anyio import to_thread
+from anyio import lowlevel, to_thread
 from cubekit import Cube, Invalid, operation
 from pydantic import BaseModel, ConfigDict, Field
-from saju_contract import Birth, Calendar, Chart
+from pydantic_core import to_json
+from saju_contract import (
+    Birth,
+    BirthColumns,
+    Calendar,
+    CalendarMonth,
+    Chart,
+    Compatibility,
+    Conversion,
+    DateText,
+    DayFortune,
+    PillarColumns,
+    RowError,
+    TermsOfYear,
+)
 
 import cubekit_saju
-from cubekit_saju._korean_time import ZONE
+from cubekit_saju._analysis.batch import Columns
+from cubekit_saju._analysis.batch import PillarColumns as Rows
+from cubekit_saju._analysis.chart import chart_of
+from cubekit_saju._analysis.settings import Settings, settings_of
+from cubekit_saju._calendar.korean_time import ZONE
+from cubekit_saju._calendar.zones import load_zone
+from cubekit_saju._fortune import chart_against_chart, day_against_chart
+from cubekit_saju.results.chart import Chart as PlainChart
 
 _ERRORS: dict[type[cubekit_saju.SajuError], type[Invalid]] = {
     cubekit_saju.DateOutOfRange: saju_contract.DateOutOfRange,
+    cubekit_saju.YearOutOfRange: saju_contract.YearOutOfRange,
     cubekit_saju.LunarDateOutOfRange: saju_contract.LunarDateOutOfRange,
     cubekit_saju.NoSuchDate: saju_contract.NoSuchDate,
     cubekit_saju.NoSuchLunarDay: saju_contract.NoSuchLunarDay,
@@ -23,6 +48,8 @@ _ERRORS: dict[type[cubekit_saju.SajuError], type[Invalid]] = {
     cubekit_saju.NoSuchTime: saju_contract.NoSuchTime,
     cubekit_saju.UnknownTimezone: saju_contract.UnknownTimezone,
 }
+_ROWS_AT_ONCE = 2_000
+"""Births of a batch between which others get their turn: about a millisecond."""
 
 
 class Config(BaseModel):
@@ -42,41 +69,145 @@ class Saju(Cube[Config], Calendar, implements="saju.calendar@0.1"):
         if not cubekit_saju.compiled:
             self.log.warning("the four-pillars core runs as pure Python, some ten times slower than compiled")
 
-    @operation(idempotent=True, public=True)
+    @operation(idempotent=True, public=True, json="calculate_json", view=cubekit_saju.table)
     async def calculate(self, birth: Birth) -> Chart:
         """Return the four pillars of a birth and what follows from them."""
-        request = _library_birth(birth, self.config.longitude)
-        try:
-            if request.location.timezone == ZONE:
-                chart = cubekit_saju.calculate(request)
-            else:
-                # Another zone's history is read from a file when it is first used.
-                chart = await to_thread.run_sync(cubekit_saju.calculate, request)
-        except cubekit_saju.SajuError as error:
-            raise _failure(error) from error
-        return Chart.model_validate(chart, from_attributes=True)
+        return Chart.model_validate(await self._chart(birth))
+
+    async def calculate_json(self, birth: Birth) -> bytes:
+        """Write what `calculate` returns without making models of it."""
+        return to_json(await self._chart(birth))
+
+    @operation(idempotent=True, public=True)
+    async def calculate_batch(self, births: BirthColumns) -> PillarColumns:
+        """Return the four pillars of many births, and when their great fortune begins.
+
+        A birth that is wrong does not fail the others: its row is null, and ``errors`` says why.
+        """
+        await _load_zone(births.timezone)
+        columns = Columns(
+            births.birth_date,
+            births.birth_time,
+            [gender == "male" for gender in births.gender],
+            births.is_lunar,
+            births.is_leap_month,
+            births.longitude,
+            self.config.longitude,
+            births.timezone,
+        )
+        rows, settings = Rows(), _settings(births.options)
+        for first in range(0, len(births.birth_date), _ROWS_AT_ONCE):
+            rows.add(columns, settings, first, min(first + _ROWS_AT_ONCE, len(births.birth_date)))
+            await lowlevel.checkpoint()
+        return PillarColumns(
+            year=tuple(rows.year),
+            month=tuple(rows.month),
+            day=tuple(rows.day),
+            hour=tuple(rows.hour),
+            daeun_forward=tuple(rows.forward),
+            daeun_start_age=tuple(rows.start_age),
+            errors=tuple(RowError(index=index, field=error.field, message=str(error)) for index, error in rows.errors),
+        )
+
+    @operation(idempotent=True, public=True)
+    async def compatibility(self, first: Birth, second: Birth) -> Compatibility:
+        """Return two charts side by side, with every relation between their pillars."""
+        charts = await self._chart(first, "first."), await self._chart(second, "second.")
+        return Compatibility.model_validate(chart_against_chart(*charts, _settings(first.options)))
+
+    @operation(idempotent=True, public=True)
+    async def daily(self, birth: Birth, date: DateText) -> DayFortune:
+        """Return what a day is to the chart of a birth: the basis of a daily fortune, without a judgement.
+
+        :param date: Gregorian, ``YYYY-MM-DD``.
+        """
+        chart = await self._chart(birth, "birth.")
+        with _failures(date="date"):
+            fortune = day_against_chart(chart, _settings(birth.options), *_date(date))
+        return DayFortune.model_validate(fortune)
+
+    @operation(idempotent=True, public=True)
+    async def calendar(self, year: int, month: int) -> CalendarMonth:
+        """Return the days of a Gregorian month with lunar dates, pillars and solar terms, by Korean standard time."""
+        with _failures(date="month"):
+            return CalendarMonth.model_validate(cubekit_saju.calendar(year, month))
+
+    @operation(idempotent=True, public=True)
+    async def solar_terms(self, year: int) -> TermsOfYear:
+        """Return the 24 solar terms of a year, from Sohan to Dongji."""
+        with _failures():
+            return TermsOfYear.model_validate(cubekit_saju.solar_terms(year))
+
+    @operation(idempotent=True, public=True)
+    async def convert(self, date: DateText, is_lunar: bool = False, is_leap_month: bool = False) -> Conversion:
+        """Return a day in the solar and the Korean lunar calendar.
+
+        :param date: ``YYYY-MM-DD``: a civil date (Julian before 1582-10-15), or with ``isLunar`` a lunar one.
+        :param is_leap_month: whether the lunar month is the repeated one (윤달).
+        """
+        with _failures(date="date"):
+            return Conversion.model_validate(
+                cubekit_saju.convert(*_date(date), lunar=is_lunar, leap_month=is_leap_month)
+            )
+
+    async def _chart(self, birth: Birth, prefix: str = "") -> PlainChart:
+        """Return the chart as plain data that is shared: to be read only.
+
+        :param prefix: where the birth stands in the request.
+        """
+        place = birth.location
+        timezone = place.timezone if place else ZONE
+        await _load_zone(timezone, prefix)
+        year, month, day = _date(birth.birth_date)
+        time = birth.birth_time
+        with _failures(prefix):
+            return chart_of(
+                year,
+                month,
+                day,
+                -1 if time is None else int(time[:2]),
+                0 if time is None else int(time[3:]),
+                birth.gender == "male",
+                birth.is_lunar,
+                birth.is_leap_month,
+                place.longitude if place else self.config.longitude,
+                timezone,
+                _settings(birth.options),
+                birth.seun_year,
+            )
 
 
-def _failure(error: cubekit_saju.SajuError) -> Invalid:
-    """Translate an error of the library into the contract's error of the same name."""
-    params: dict[str, Any] = {**error.params}
-    return _ERRORS[type(error)](field=error.field, **params)
+@lru_cache(maxsize=1_024)
+def _settings(options: saju_contract.Options) -> Settings:
+    return settings_of(cubekit_saju.Options(**options.model_dump()))
 
 
-def _library_birth(birth: Birth, longitude: float) -> cubekit_saju.Birth:
-    """Translate the request; its model has checked the forms of date and time."""
-    year, month, day = (int(part) for part in birth.birth_date.split("-"))
-    hour, minute = (int(part) for part in birth.birth_time.split(":")) if birth.birth_time else (None, 0)
-    place = birth.location
-    return cubekit_saju.Birth(
-        year,
-        month,
-        day,
-        hour,
-        minute,
-        male=birth.gender == "male",
-        lunar=birth.is_lunar,
-        leap_month=birth.is_leap_month,
-        location=cubekit_saju.Location(place.longitude, place.timezone) if place else cubekit_saju.Location(longitude),
-        options=cubekit_saju.Options(**birth.options.model_dump()),
-    )
+async def _load_zone(timezone: str, prefix: str = "") -> None:
+    """Have a zone's history read, from a file when it is first used.
+
+    :raises UnknownTimezone: if there is no such zone.
+    """
+    if timezone != ZONE:
+        with _failures(prefix):
+            await to_thread.run_sync(load_zone, timezone)
+
+
+def _date(text: str) -> tuple[int, int, int]:
+    """Split a date whose form the request's model has checked."""
+    year, month, day = text.split("-")
+    return int(year), int(month), int(day)
+
+
+@contextmanager
+def _failures(prefix: str = "", date: str = "birthDate") -> Iterator[None]:
+    """Translate errors of the library into the contract's errors of the same name.
+
+    :param prefix: where in the request the input stands that the library blames.
+    :param date: what the request calls the date.
+    """
+    try:
+        yield
+    except cubekit_saju.SajuError as error:
+        field = prefix + (date if error.field == "birthDate" else error.field)
+        params: dict[str, Any] = {**error.params}
+        raise _ERRORS[type(error)](field=field, **params) from error

@@ -6,13 +6,13 @@ month, day, hour.
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Final
 
-from cubekit_saju._calendar_math import days_from_civil, days_in_month
+from cubekit_saju._calendar.clocks import meridian_shift
+from cubekit_saju._calendar.days import days_from_civil, days_in_month
+from cubekit_saju._calendar.korean_time import NO_TIME, ZONE, utc_of_wall
+from cubekit_saju._calendar.terms import FIRST_YEAR, JEOL, LAST_YEAR, jeol_at
 from cubekit_saju._errors import DateOutOfRange, NoSuchDate, NoSuchTime
-from cubekit_saju._korean_time import IN_GAP, ZONE, offset_of, span_at_wall
-from cubekit_saju._solar_terms import FIRST_YEAR, jeol_at
 
 if TYPE_CHECKING:
     from mypy_extensions import i64
@@ -24,24 +24,25 @@ ZI23: Final = 1
 MIDNIGHT: Final = 2
 """The day changes at midnight; 23:00-24:00 takes its hour stem from the same day."""
 
-FIRST_BIRTH_YEAR: Final = 1900
-LAST_BIRTH_YEAR: Final = 2100
+FIRST_BIRTH_YEAR: Final[int] = FIRST_YEAR + 1
+LAST_BIRTH_YEAR: Final[int] = LAST_YEAR - 1
+"""Every birth of these years lies between two jeol of the table, in every time zone."""
 
 _YEAR_BEFORE_TABLE: Final[int] = FIRST_YEAR - 1
 _NAMES: Final[list[str]] = ["甲乙丙丁戊己庚辛壬癸"[i % 10] + "子丑寅卯辰巳午未申酉戌亥"[i % 12] for i in range(60)]
 
 
-def four_pillars(reference: i64, local: i64, zi_hour: i64) -> i64:
+def packed_pillars(jeol: i64, local: i64, zi_hour: i64) -> i64:
     """Return the packed pillars.
 
     The year turns at Ipchun and the month at each jeol; 五虎遁 gives the month's stem from the year's, 五鼠遁 the
     hour's from the day's.
 
-    :param reference: instant that is compared with the solar terms, UTC seconds since 1970.
+    :param jeol: number of the last jeol at or before the birth.
     :param local: the clock of day and hour, seconds since 1970-01-01T00:00 of that clock.
     :param zi_hour: `SPLIT`, `ZI23` or `MIDNIGHT`.
     """
-    months: i64 = jeol_at(reference) + 11  # the table's first jeol, Sohan, opens the 12th month (丑) of the year before
+    months: i64 = jeol + 11  # the table's first jeol, Sohan, opens the 12th month (丑) of the year before
     first: i64 = _YEAR_BEFORE_TABLE
     year60: i64 = (first + months // 12 - 4) % 60
     month60: i64 = (year60 % 5 * 12 + 2 + months % 12) % 60
@@ -60,10 +61,10 @@ def four_pillars(reference: i64, local: i64, zi_hour: i64) -> i64:
     return year60 | month60 << 6 | day60 << 12 | hour60 << 18
 
 
-def local_mean_time(utc: i64, longitude: float) -> i64:
-    """Return local mean time (地方平均時): UTC plus 240 s for every degree east, rounded down to a whole second."""
-    shift: i64 = math.floor(longitude * 240.0)
-    return utc + shift
+def saju_year_of(jeol: i64) -> i64:
+    """Return the year, counted from Ipchun, of the month that a jeol opens."""
+    before: i64 = _YEAR_BEFORE_TABLE
+    return before + (jeol + 11) // 12
 
 
 def korean_pillars(
@@ -81,22 +82,37 @@ def korean_pillars(
 
     :param longitude: degrees east of Greenwich.
     :param zi_hour: `SPLIT`, `ZI23` or `MIDNIGHT`.
-    :raises DateOutOfRange: if the year is not within 1900-2100.
+    :raises DateOutOfRange: if the year is not within 1600-2400.
     :raises NoSuchDate: if there is no such date.
     :raises NoSuchTime: if there is no such time, or if the clock jumped over it.
     """
+    return korean_birth(year, month, day, hour, minute, meridian_shift(longitude), zi_hour)
+
+
+def korean_birth(year: i64, month: i64, day: i64, hour: i64, minute: i64, shift: i64, zi_hour: i64) -> i64:
+    """Return what `korean_pillars` returns; ``shift`` is the `meridian_shift` of the longitude."""
+    wall: i64 = wall_clock(year, month, day, hour, minute, ZONE)
+    utc: i64 = utc_of_wall(wall)
+    if utc == NO_TIME:
+        raise NoSuchTime(year, month, day, hour, minute, ZONE)
+    return packed_pillars(jeol_at(utc, JEOL), utc + shift, zi_hour)
+
+
+def wall_clock(year: i64, month: i64, day: i64, hour: i64, minute: i64, timezone: str) -> i64:
+    """Return a Gregorian date and a time as seconds since 1970-01-01T00:00 of the wall clock.
+
+    :param timezone: named in the error.
+    :raises DateOutOfRange: if the year is not within 1600-2400.
+    :raises NoSuchDate: if there is no such date.
+    :raises NoSuchTime: if it is no time of a day.
+    """
     if year < FIRST_BIRTH_YEAR or year > LAST_BIRTH_YEAR:
         raise DateOutOfRange(year, month, day)
-    if month < 1 or month > 12 or day < 1 or day > days_in_month(year, month):
+    if month < 1 or month > 12 or day < 1 or (day > 28 and day > days_in_month(year, month)):
         raise NoSuchDate(year, month, day)
     if hour < 0 or hour > 23 or minute < 0 or minute > 59:
-        raise NoSuchTime(year, month, day, hour, minute, ZONE)
-    wall: i64 = days_from_civil(year, month, day) * 86_400 + hour * 3_600 + minute * 60
-    span: i64 = span_at_wall(wall, 0)
-    if span == IN_GAP:
-        raise NoSuchTime(year, month, day, hour, minute, ZONE)
-    utc: i64 = wall - offset_of(span)
-    return four_pillars(utc, local_mean_time(utc, longitude), zi_hour)
+        raise NoSuchTime(year, month, day, hour, minute, timezone)
+    return days_from_civil(year, month, day) * 86_400 + hour * 3_600 + minute * 60
 
 
 def ganji_names(packed: i64) -> tuple[str, str, str, str]:

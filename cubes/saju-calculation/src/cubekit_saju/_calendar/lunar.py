@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from cubekit_saju import _lunar_table
+from cubekit_saju._calendar import lunar_table
 from cubekit_saju._errors import LunarDateOutOfRange, NoSuchDate, NoSuchLeapMonth, NoSuchLunarDay
 
-FIRST_LUNAR_YEAR: Final[int] = _lunar_table.FIRST_YEAR
-LAST_LUNAR_YEAR: Final[int] = _lunar_table.FIRST_YEAR + len(_lunar_table.YEARS) // 5 - 1
+FIRST_LUNAR_YEAR: Final[int] = lunar_table.FIRST_YEAR
+LAST_LUNAR_YEAR: Final[int] = lunar_table.FIRST_YEAR + len(lunar_table.YEARS) // 5 - 1
 
 
 def _month_starts() -> tuple[list[int], list[int], list[int]]:
@@ -21,11 +21,11 @@ def _month_starts() -> tuple[list[int], list[int], list[int]]:
     Three lists: the JDN of every month's first day and of the day after the last month; the place of each year's first
     month among them; each year's leap month.
     """
-    starts = [_lunar_table.FIRST_JDN]
+    starts = [lunar_table.FIRST_JDN]
     first_months: list[int] = []
     leap_months: list[int] = []
-    for at in range(0, len(_lunar_table.YEARS), 5):
-        code = int(_lunar_table.YEARS[at : at + 5], 16)
+    for at in range(0, len(lunar_table.YEARS), 5):
+        code = int(lunar_table.YEARS[at : at + 5], 16)
         leap = code >> 13
         first_months.append(len(starts) - 1)
         leap_months.append(leap)
@@ -34,6 +34,12 @@ def _month_starts() -> tuple[list[int], list[int], list[int]]:
     first_months.append(len(starts) - 1)
     return starts, first_months, leap_months
 
+
+FIRST_COMPUTED_YEAR: Final = 2051
+"""From this lunar year on the table is computed, not published."""
+
+_DISPUTED: Final = ((1597, 8), (1597, 9))
+"""Months whose border is a day later by KASI's own service and by the war diary of that year (亂中日記)."""
 
 _UNPACKED: Final = _month_starts()
 _STARTS: Final[list[int]] = _UNPACKED[0]
@@ -86,6 +92,14 @@ def lunar_from_jdn(jdn: int) -> tuple[int, int, int, bool]:
     past_leap = 0 < leap_month <= ordinal
     month = ordinal if past_leap else ordinal + 1
     return FIRST_LUNAR_YEAR + row, month, jdn - _STARTS[position] + 1, past_leap and ordinal == leap_month
+
+
+def is_official(jdn: int) -> bool:
+    """Whether the lunar date of a day of the table is the published one: it was computed from 2051 on, and sources
+    disagree about 10 October 1597.
+    """
+    year, month, _, _ = lunar_from_jdn(jdn)
+    return year < FIRST_COMPUTED_YEAR and (year, month) not in _DISPUTED
 
 
 def leap_month_of(year: int) -> int:

@@ -11,7 +11,7 @@ from functools import lru_cache
 from importlib.resources import files
 from zoneinfo import ZoneInfo
 
-from cubekit_saju import _korean_time
+from cubekit_saju._calendar import korean_time
 from cubekit_saju._errors import UnknownTimezone
 
 _EPOCH = datetime(1970, 1, 1)
@@ -44,13 +44,11 @@ def resolve(wall: int, timezone: str, fold: int) -> CivilTime | None:
     :param wall: seconds since 1970-01-01T00:00 of the wall clock.
     :raises UnknownTimezone: if there is no such zone.
     """
-    if timezone == _korean_time.ZONE:
-        span = _korean_time.span_at_wall(wall, fold)
-        if span == _korean_time.IN_GAP:
+    if timezone == korean_time.ZONE:
+        span = korean_time.span_at_wall(wall, fold)
+        if span == korean_time.IN_GAP:
             return None
-        return CivilTime(
-            wall, _korean_time.offset_of(span), _korean_time.saving_of(span), _korean_time.is_ambiguous(wall)
-        )
+        return CivilTime(wall, korean_time.offset_of(span), korean_time.saving_of(span), korean_time.is_ambiguous(wall))
     zone = load_zone(timezone)
     first, second = (_aware(wall, zone, which) for which in (0, 1))
     change = _seconds(second.utcoffset()) - _seconds(first.utcoffset())

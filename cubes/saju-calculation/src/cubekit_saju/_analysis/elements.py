@@ -1,4 +1,4 @@
-"""What stems and branches are to each other: ten gods, hidden stems, twelve stages, void. Compiled.
+"""Stems and branches: elements, ten gods, hidden stems, twelve stages, void. Compiled.
 
 Stems (천간) are 0 甲 ... 9 癸, branches (지지) 0 子 ... 11 亥, pillars 0 甲子 ... 59 癸亥. Elements are 0 wood, 1
 fire, 2 earth, 3 metal, 4 water.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 NONE: Final = -1
-"""In `HIDDEN_STEMS`: a branch without a middle stem."""
+"""In a table of hidden stems: a branch without such a stem."""
 
 HIDDEN_STEMS: Final[list[tuple[int, int, int]]] = [
     (8, NONE, 9),  # 子 壬 癸
@@ -26,6 +26,24 @@ HIDDEN_STEMS: Final[list[tuple[int, int, int]]] = [
     (4, 0, 8),  # 亥 戊 甲 壬
 ]
 """지장간(支藏干) of each branch by the Korean month-command table (월률분야): 여기, 중기, 정기."""
+
+HIDDEN_DAYS: Final[list[tuple[int, int, int]]] = [
+    (10, 0, 20), (9, 3, 18), (7, 7, 16), (10, 0, 20), (9, 3, 18), (7, 7, 16),
+    (10, 9, 11), (9, 3, 18), (7, 7, 16), (10, 0, 20), (9, 3, 18), (7, 7, 16),
+]  # fmt: skip
+"""How many of a month's thirty days each hidden stem rules; 0 where there is none."""
+
+_CHINESE: Final = {0: (NONE, NONE, 9), 3: (NONE, NONE, 1), 9: (NONE, NONE, 7), 11: (NONE, 0, 8)}
+HIDDEN_STEMS_CHINESE: Final[list[tuple[int, int, int]]] = [
+    _CHINESE.get(branch, stems) for branch, stems in enumerate(HIDDEN_STEMS)
+]
+"""The same as Chinese software has it: 子, 卯 and 酉 hide one stem only, 亥 no 戊."""
+
+HIDDEN_DAYS_CHINESE: Final[list[tuple[int, int, int]]] = [
+    (0, 0, 30) if branch in (0, 3, 9) else (0, 7, 23) if branch == 11 else days
+    for branch, days in enumerate(HIDDEN_DAYS)
+]
+"""The days of a stem that is left out are added to the main one."""
 
 _BRANCH_ELEMENTS: Final[list[int]] = [4, 2, 0, 0, 2, 1, 1, 2, 3, 3, 2, 4]
 _STAGE_STARTS: Final[list[int]] = [11, 6, 2, 9, 2, 9, 5, 0, 8, 3]
@@ -60,11 +78,18 @@ def ten_god(day_stem: int, stem: int) -> int:
     return (stem // 2 - day_stem // 2) % 5 * 2 + ((stem ^ day_stem) & 1)
 
 
-def stage(stem: int, branch: int) -> int:
+def stage(stem: int, branch: int, earth_with_water: bool = False, yin_forward: bool = False) -> int:
     """Return the stage of a stem in a branch (십이운성), 0 장생 ... 11 양.
 
     Yang stems go forward, yin stems backward; earth goes with fire (화토동궁).
+
+    :param earth_with_water: earth goes with water instead (수토동궁).
+    :param yin_forward: yin stems go with the yang stem of their element (음양동생동사).
     """
+    if earth_with_water and stem // 2 == 2:
+        stem += 4
+    if yin_forward:
+        stem -= stem % 2
     if stem % 2 == 0:
         return (branch - _STAGE_STARTS[stem]) % 12
     return (_STAGE_STARTS[stem] - branch) % 12

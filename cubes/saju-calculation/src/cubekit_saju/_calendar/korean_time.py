@@ -53,9 +53,36 @@ _UNCLEAR_FROM: Final[list[int]] = [at + min(_OFFSETS[i], _OFFSETS[i + 1]) for i,
 _UNCLEAR_TO: Final[list[int]] = [at + max(_OFFSETS[i], _OFFSETS[i + 1]) for i, at in enumerate(_CHANGES)]
 _LAST_CHANGE: Final = 592_333_200 + 36_000
 _LAST_SPAN: Final = 28
+_FIRST_CHANGE: Final = -1_948_782_472 + 30_472
+
+_STEP: Final = 8_000_000
+"""Seconds; no two changes of the history are nearer than this."""
+_SPANS: Final[list[int]] = [
+    sum(end <= wall for end in _UNCLEAR_TO) for wall in range(_FIRST_CHANGE, _LAST_CHANGE, _STEP)
+]
+"""The span at the beginning of every step, so that a lookup is one or two comparisons."""
 
 IN_GAP: Final = -1
 """Instead of a span: the wall clock never showed that time."""
+
+NO_TIME: Final = -(1 << 60)
+"""Instead of an instant: the same."""
+
+STANDARD_OFFSET: Final = 32_400
+"""Korean standard time minus UTC, in seconds, today."""
+
+
+def utc_of_wall(wall: i64) -> i64:
+    """Return the UTC seconds of a wall-clock time, the first of two equal ones, or `NO_TIME` if the clock jumped over
+    it.
+    """
+    if wall >= _LAST_CHANGE:
+        return wall - STANDARD_OFFSET
+    span: i64 = span_at_wall(wall, 0)
+    if span == IN_GAP:
+        return NO_TIME
+    offset: i64 = _OFFSETS[span]
+    return wall - offset
 
 
 def span_at_wall(wall: i64, fold: i64) -> i64:
@@ -66,14 +93,12 @@ def span_at_wall(wall: i64, fold: i64) -> i64:
     if wall >= _LAST_CHANGE:
         return _LAST_SPAN
     low: i64 = 0
-    high: i64 = _LAST_SPAN
-    while low < high:
-        middle: i64 = (low + high) >> 1
-        end: i64 = _UNCLEAR_TO[middle]
-        if end <= wall:
-            low = middle + 1
-        else:
-            high = middle
+    if wall >= _FIRST_CHANGE:
+        low = _SPANS[(wall - _FIRST_CHANGE) // _STEP]
+        end: i64 = _UNCLEAR_TO[low]
+        while end <= wall:
+            low += 1
+            end = _UNCLEAR_TO[low]
     start: i64 = _UNCLEAR_FROM[low]
     if wall >= start:
         if _OFFSETS[low + 1] > _OFFSETS[low]:

@@ -1,0 +1,1 @@
+"""The four pillars and everything that is read from them."""

@@ -1,0 +1,265 @@
+"""Combinations and clashes (합충형파해) between pillars. Compiled.
+
+All relations of two stems or two branches are looked up in tables that are made once for every choice of conventions.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from cubekit_saju._analysis.vocabulary import (
+    BRANCHES,
+    BRANCHES_HANJA,
+    ELEMENTS,
+    LUCK,
+    POSITIONS,
+    STEMS,
+    STEMS_HANJA,
+)
+from cubekit_saju.results.pillars import Relation
+
+if TYPE_CHECKING:
+    from mypy_extensions import i64
+
+NAMES: Final[dict[str, str]] = {
+    "cheonganHap": "천간합", "cheonganChung": "천간충", "cheonganGeuk": "천간극",
+    "yukhap": "육합", "samhap": "삼합", "banhap": "반합", "gahap": "가합", "banghap": "방합", "junbanghap": "준방합",
+    "chung": "충", "samhyeong": "삼형", "hyeong": "형", "sanghyeong": "상형", "jahyeong": "자형",
+    "pa": "파", "hae": "해", "wonjin": "원진", "gwimun": "귀문관", "amhap": "암합",
+}  # fmt: skip
+"""Every kind of relation with its Korean name."""
+
+NO_ELEMENT: Final = -1
+
+_YUKHAP_ELEMENTS: Final = {(0, 1): 2, (2, 11): 0, (3, 10): 1, (4, 9): 3, (5, 8): 4}
+_OMI: Final = (6, 7)
+_SAMHAP: Final = (((8, 0, 4), 4), ((11, 3, 7), 0), ((2, 6, 10), 1), ((5, 9, 1), 3))
+_BANGHAP: Final = (((2, 3, 4), 0), ((5, 6, 7), 1), ((8, 9, 10), 3), ((11, 0, 1), 4))
+_SAMHYEONG: Final = ((2, 5, 8), (1, 10, 7))
+_SANGHYEONG: Final = ((0, 3),)
+_JAHYEONG: Final = (4, 6, 9, 11)
+_PA: Final = ((0, 9), (1, 4), (2, 11), (3, 6), (5, 8), (7, 10))
+_WONJIN: Final = ((0, 7), (1, 6), (2, 9), (3, 8), (4, 11), (5, 10))
+_GWIMUN: Final = ((0, 9), (1, 6), (2, 7), (3, 8), (4, 11), (5, 10))
+_AMHAP: Final = ((0, 10), (1, 2), (3, 8), (6, 11), (2, 7))
+
+_PAIRS: Final = ((0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3))
+_TRIPLES: Final = ((0, 1, 2), (0, 1, 3), (0, 2, 3), (1, 2, 3))
+_PARTS_OF: Final = {"samhap": ("banhap", "gahap"), "banghap": ("junbanghap",), "samhyeong": ("hyeong",)}
+"""What is part of a whole is not reported beside it."""
+
+
+def stem_relations(a: int, b: int, extended: bool) -> list[tuple[str, int]]:
+    """Return kind and element of what two stems are to each other; the order does not matter."""
+    found: list[tuple[str, int]] = []
+    low, distance = min(a, b), abs(a - b)
+    if distance == 5:
+        found.append(("cheonganHap", (low + 2) % 5))
+    elif distance == 6:
+        found.append(("cheonganChung", NO_ELEMENT))
+    elif extended and (a // 2 - b // 2) % 5 in (2, 3):
+        found.append(("cheonganGeuk", NO_ELEMENT))
+    return found
+
+
+def branch_relations(a: int, b: int, extended: bool, omi: int) -> list[tuple[str, int]]:
+    """Return kind and element of what two branches are to each other; the order does not matter.
+
+    :param omi: element that 午 and 未 combine to, or `NO_ELEMENT`.
+    """
+    found: list[tuple[str, int]] = []
+    pair = (min(a, b), max(a, b))
+    if (a + b) % 12 == 1:
+        found.append(("yukhap", omi if pair == _OMI else _YUKHAP_ELEMENTS[pair]))
+    if a != b:
+        for members, element in _SAMHAP:
+            if a in members and b in members:
+                if members[1] in pair:
+                    found.append(("banhap", element))
+                elif extended:
+                    found.append(("gahap", element))
+        for members, element in _BANGHAP:
+            if extended and a in members and b in members:
+                found.append(("junbanghap", element))
+    if (a - b) % 12 == 6:
+        found.append(("chung", NO_ELEMENT))
+    if any(a != b and a in members and b in members for members in _SAMHYEONG):
+        found.append(("hyeong", NO_ELEMENT))
+    if pair in _SANGHYEONG:
+        found.append(("sanghyeong", NO_ELEMENT))
+    if a == b and a in _JAHYEONG:
+        found.append(("jahyeong", NO_ELEMENT))
+    if pair in _PA:
+        found.append(("pa", NO_ELEMENT))
+    if (a + b) % 12 == 7:
+        found.append(("hae", NO_ELEMENT))
+    if pair in _WONJIN:
+        found.append(("wonjin", NO_ELEMENT))
+    if pair in _GWIMUN:
+        found.append(("gwimun", NO_ELEMENT))
+    if extended and pair in _AMHAP:
+        found.append(("amhap", NO_ELEMENT))
+    return found
+
+
+def _relation(
+    kind: str, element: int, members: list[int], *, of_stems: bool, pillars: list[str], adjacent: bool
+) -> Relation:
+    labels, hanja = (STEMS, STEMS_HANJA) if of_stems else (BRANCHES, BRANCHES_HANJA)
+    return {
+        "kind": kind,
+        "name": NAMES[kind],
+        "members": [labels[member] for member in members],
+        "hanja": "".join([hanja[member] for member in members]),
+        "element": None if element == NO_ELEMENT else ELEMENTS[element],
+        "pillars": pillars,
+        "adjacent": adjacent,
+    }
+
+
+class Hapchung:
+    """The relations of pillars by one choice of conventions."""
+
+    def __init__(self, extended: bool, omi: int) -> None:
+        self._extended: Final = extended
+        self._omi: Final = omi
+        self._stems: Final[list[list[Relation]]] = []
+        self._branches: Final[list[list[Relation]]] = []
+        self._luck_stems: Final[list[list[Relation]]] = []
+        self._luck_branches: Final[list[list[Relation]]] = []
+        for first, second in _PAIRS:
+            names = [POSITIONS[first], POSITIONS[second]]
+            self._add_pair(self._stems, self._branches, names, second - first == 1)
+        for position in POSITIONS:
+            self._add_pair(self._luck_stems, self._luck_branches, [LUCK, position], False)
+        self._triples: Final[dict[int, Relation]] = {}
+        for number, places in enumerate(_TRIPLES):
+            names = [POSITIONS[place] for place in places]
+            for kind, members, element in _wholes():
+                for a, b, c in _orders(members):
+                    self._triples[((number * 12 + a) * 12 + b) * 12 + c] = _relation(
+                        kind, element, [a, b, c], of_stems=False, pillars=names, adjacent=places[2] - places[0] == 2
+                    )
+
+    def _add_pair(
+        self, stems: list[list[Relation]], branches: list[list[Relation]], names: list[str], adjacent: bool
+    ) -> None:
+        stems += [
+            [
+                _relation(kind, element, [a, b], of_stems=True, pillars=names, adjacent=adjacent)
+                for kind, element in stem_relations(a, b, self._extended)
+            ]
+            for a in range(10)
+            for b in range(10)
+        ]
+        branches += [
+            [
+                _relation(kind, element, [a, b], of_stems=False, pillars=names, adjacent=adjacent)
+                for kind, element in branch_relations(a, b, self._extended, self._omi)
+            ]
+            for a in range(12)
+            for b in range(12)
+        ]
+
+    def among(self, year: i64, month: i64, day: i64, hour: i64) -> list[Relation]:
+        """Return the relations among the pillars of a birth: stems first, then three branches, then two.
+
+        :param hour: -1 when the time of birth is unknown.
+        """
+        found: list[Relation] = []
+        wholes: list[Relation] = []
+        stems = self._stems
+        branches = self._branches
+        s0: i64 = year % 10
+        s1: i64 = month % 10
+        s2: i64 = day % 10
+        b0: i64 = year % 12
+        b1: i64 = month % 12
+        b2: i64 = day % 12
+        _add(found, stems[s0 * 10 + s1])
+        _add(found, stems[100 + s0 * 10 + s2])
+        _add(found, stems[300 + s1 * 10 + s2])
+        self._add_whole(wholes, (b0 * 12 + b1) * 12 + b2)
+        if hour >= 0:
+            s3: i64 = hour % 10
+            b3: i64 = hour % 12
+            _add(found, stems[200 + s0 * 10 + s3])
+            _add(found, stems[400 + s1 * 10 + s3])
+            _add(found, stems[500 + s2 * 10 + s3])
+            self._add_whole(wholes, 1_728 + (b0 * 12 + b1) * 12 + b3)
+            self._add_whole(wholes, 3_456 + (b0 * 12 + b2) * 12 + b3)
+            self._add_whole(wholes, 5_184 + (b1 * 12 + b2) * 12 + b3)
+        found += wholes
+        pairs: list[Relation] = []
+        _add(pairs, branches[b0 * 12 + b1])
+        _add(pairs, branches[144 + b0 * 12 + b2])
+        _add(pairs, branches[432 + b1 * 12 + b2])
+        if hour >= 0:
+            b4: i64 = hour % 12
+            _add(pairs, branches[288 + b0 * 12 + b4])
+            _add(pairs, branches[576 + b1 * 12 + b4])
+            _add(pairs, branches[720 + b2 * 12 + b4])
+        if wholes:
+            pairs = [pair for pair in pairs if not any(_is_part(pair, whole) for whole in wholes)]
+        found += pairs
+        return found
+
+    def _add_whole(self, wholes: list[Relation], key: i64) -> None:
+        whole = self._triples.get(int(key))
+        if whole is not None:
+            wholes.append(whole)
+
+    def with_luck(self, luck: i64, year: i64, month: i64, day: i64, hour: i64) -> list[Relation]:
+        """Return the relations between a pillar of luck and those of a birth."""
+        found: list[Relation] = []
+        stems = self._luck_stems
+        branches = self._luck_branches
+        stem: i64 = luck % 10 * 10
+        branch: i64 = luck % 12 * 12
+        _add(found, stems[stem + year % 10])
+        _add(found, stems[100 + stem + month % 10])
+        _add(found, stems[200 + stem + day % 10])
+        if hour >= 0:
+            _add(found, stems[300 + stem + hour % 10])
+        _add(found, branches[branch + year % 12])
+        _add(found, branches[144 + branch + month % 12])
+        _add(found, branches[288 + branch + day % 12])
+        if hour >= 0:
+            _add(found, branches[432 + branch + hour % 12])
+        return found
+
+    def between(self, first: int, second: int, pillars: list[str]) -> list[Relation]:
+        """Return the relations of two pillars of different births.
+
+        :param pillars: what the two are called in the result.
+        """
+        stems, branches = (first % 10, second % 10), (first % 12, second % 12)
+        return [
+            _relation(kind, element, list(stems), of_stems=True, pillars=pillars, adjacent=False)
+            for kind, element in stem_relations(stems[0], stems[1], self._extended)
+        ] + [
+            _relation(kind, element, list(branches), of_stems=False, pillars=pillars, adjacent=False)
+            for kind, element in branch_relations(branches[0], branches[1], self._extended, self._omi)
+        ]
+
+
+def _add(found: list[Relation], more: list[Relation]) -> None:
+    if more:
+        found += more
+
+
+def _is_part(pair: Relation, whole: Relation) -> bool:
+    return pair["kind"] in _PARTS_OF[whole["kind"]] and all(pillar in whole["pillars"] for pillar in pair["pillars"])
+
+
+def _wholes() -> list[tuple[str, tuple[int, int, int], int]]:
+    return (
+        [("samhap", members, element) for members, element in _SAMHAP]
+        + [("banghap", members, element) for members, element in _BANGHAP]
+        + [("samhyeong", members, NO_ELEMENT) for members in _SAMHYEONG]
+    )
+
+
+def _orders(members: tuple[int, int, int]) -> list[tuple[int, int, int]]:
+    a, b, c = members
+    return [(a, b, c), (a, c, b), (b, a, c), (b, c, a), (c, a, b), (c, b, a)]

@@ -1,0 +1,1 @@
+"""Days, clocks and calendars: what the four pillars are read from."""

@@ -1,0 +1,1 @@
+"""What comes out of a calculation: plain data, with the names of the public JSON."""

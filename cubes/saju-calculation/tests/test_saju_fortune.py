@@ -1,0 +1,76 @@
+"""A chart against a day and against another chart; the table that people read."""
+
+from __future__ import annotations
+
+from typing import Any
+from unicodedata import east_asian_width
+
+import pytest
+
+
+def birth(library: Any, *moment: int | None, **more: Any) -> Any:
+    return library.Birth(*moment, **({"male": True} | more))
+
+
+def test_a_day(library: Any) -> None:
+    found = library.daily(birth(library, 1990, 5, 15, 14, 30), 2026, 11, 21)  # 庚午 辛巳 庚辰 癸未 against 己亥
+    assert (found["date"], found["dayPillar"]["hanja"], found["monthPillar"]["hanja"]) == ("2026-11-21", "己亥", "己亥")
+    assert (found["sipsin"]["cheon"], found["sipsin"]["ji"], found["sibiunseong"]) == ("정인", "식신", "병")
+    assert [(r["kind"], r["pillars"]) for r in found["hapchung"]] == [
+        ("chung", ["luck", "month"]),
+        ("wonjin", ["luck", "day"]),
+        ("gwimun", ["luck", "day"]),
+    ]
+    assert found["sinsal"] == ["munchangGwiin", "taegeukGwiin", "geopsal"]
+    assert found["gongmang"] is False
+    assert library.daily(birth(library, 1990, 5, 15, 14, 30), 2026, 11, 6)["gongmang"] is True  # 甲申: 申 is void
+
+
+@pytest.mark.parametrize(("day", "error"), [((2026, 2, 29), "NoSuchDate"), ((2401, 1, 1), "DateOutOfRange")])
+def test_days_that_are_none(library: Any, day: tuple[int, int, int], error: str) -> None:
+    with pytest.raises(getattr(library, error)):
+        library.daily(birth(library, 1990, 5, 15, 14, 30), *day)
+
+
+def test_two_charts(library: Any) -> None:
+    first, second = birth(library, 1990, 5, 15, 14, 30), birth(library, 1992, 3, 1, None, male=False)
+    found = library.compatibility(first, second)  # 庚午 辛巳 庚辰 癸未 and 壬申 壬寅 丙子
+    assert found["second"]["hour"] is None
+    assert found["dayStems"] == {"firstToSecond": "편관", "secondToFirst": "편재"}
+    assert sum(found["wuxing"].values()) == 14
+    assert {(r["kind"], *r["pillars"]) for r in found["hapchung"]} >= {
+        ("chung", "first.year", "second.day"),
+        ("cheonganHap", "first.month", "second.day"),
+        ("banhap", "first.day", "second.day"),
+        ("yukhap", "first.month", "second.year"),
+    }
+    assert "score" not in found
+    swapped = library.compatibility(second, first)
+    assert len(swapped["hapchung"]) == len(found["hapchung"])
+
+
+class TestTable:
+    """The classical table."""
+
+    def test_rows(self, library: Any) -> None:
+        text = library.table(library.calculate(birth(library, 1990, 5, 15, 14, 30)))
+        for row in ("시주", "상관    일간    겁재    비견", "계 癸", "정을기", "대운수 7 (순행)", "壬午", "신유"):
+            assert row in text
+
+    @pytest.mark.parametrize("hour", [14, None])
+    def test_columns_are_aligned(self, library: Any, hour: int | None) -> None:
+        lines = library.table(library.calculate(birth(library, 1990, 5, 15, hour))).splitlines()
+        first = lines.index("") + 1
+        grid = lines[first : lines.index("", first)]
+        starts = {width(line[: line.index("년주")]) for line in grid if "년주" in line}
+        assert len(grid) == 8
+        for line in grid:
+            [start] = starts
+            assert any(width(line[:at]) == start and line[at - 1] == " " for at in range(1, len(line)))
+
+    def test_warnings_are_told(self, library: Any) -> None:
+        assert "! The time of birth is unknown" in library.table(library.calculate(birth(library, 1990, 5, 15, None)))
+
+
+def width(text: str) -> int:
+    return sum(2 if east_asian_width(character) in "WF" else 1 for character in text)
