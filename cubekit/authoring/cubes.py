@@ -182,7 +182,8 @@ class Cube(Generic[C]):
     def tasks(self) -> TaskGroup:
         """A task group that lives as long as the instance: the only place for background work.
 
-        An exception that leaves one of its tasks is a crash of the cube, which is then restarted.
+        An exception that leaves one of its tasks is a crash of the cube, which is then restarted. Cancelling it ends
+        what runs in it, and the cube lives on; such a group takes no further tasks.
         """
         return self._environment.tasks
 

@@ -60,7 +60,7 @@ async def measure(service: Service) -> list[Measured]:
 
 def _operations(service: Service) -> Iterator[Measured]:
     endpoints = [
-        ((endpoint.instance.name, endpoint.operation.name), endpoint.metrics, endpoint.parts)
+        ((endpoint.instance.name, endpoint.operation.name), endpoint.metrics, endpoint.layer_state)
         for endpoint in (*service.endpoints.values(), *service.routes.values())
     ]
     yield Measured(
@@ -77,10 +77,10 @@ def _operations(service: Service) -> Iterator[Measured]:
     yield Measured(OPERATION_IN_FLIGHT, [(names, metrics.in_flight) for names, metrics, _ in endpoints])
     yield Measured(OPERATION_CACHE_HITS, [(names, metrics.cache_hits) for names, metrics, _ in endpoints])
     yield Measured(
-        OPERATION_RETRIES, [(names, metrics.retries) for names, metrics, parts in endpoints if parts.retries]
+        OPERATION_RETRIES, [(names, metrics.retries) for names, metrics, state in endpoints if state.retries]
     )
     yield Measured(
-        OPERATION_BREAKER_OPEN, [(names, parts.breaker.open) for names, _, parts in endpoints if parts.breaker]
+        OPERATION_BREAKER_OPEN, [(names, state.breaker.open) for names, _, state in endpoints if state.breaker]
     )
 
 

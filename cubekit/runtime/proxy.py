@@ -116,14 +116,14 @@ def _forward(targets: _Targets, method: str, promised: Callable[..., Any]) -> Ca
         bound = signature.bind(proxy, *arguments, **keywords).arguments
         return dict(list(bound.items())[1:])
 
-    async def stream(proxy: object, *arguments: Any, **keywords: Any) -> AsyncIterator[Any]:
+    async def stream(proxy: object, /, *arguments: Any, **keywords: Any) -> AsyncIterator[Any]:
         context, deadline = active_call.get() or (CallContext(), NO_DEADLINE)
         endpoint = targets.endpoints(method)[0]
         async with aclosing(endpoint.stream(context, named(proxy, arguments, keywords), deadline)) as items:
             async for item in items:
                 yield item
 
-    def direct(proxy: object, *arguments: Any, **keywords: Any) -> Any:
+    def direct(proxy: object, /, *arguments: Any, **keywords: Any) -> Any:
         return getattr(targets.first().instance.living(), method)(*arguments, **keywords)
 
     if is_stream(promised):
@@ -134,39 +134,45 @@ def _forward(targets: _Targets, method: str, promised: Callable[..., Any]) -> Ca
 def _make_call(targets: _Targets, method: str, signature: inspect.Signature) -> Callable[..., Any]:
     """Write a function with the promised signature: binding arguments to one is dearer than the rest of a call."""
     proxy, *parameters = signature.parameters.values()
+    own = "_"  # begins the names that are ours: no parameter begins like that, whatever it is called
+    while any(name.startswith(own) for name in signature.parameters):
+        own += "_"
+    unset = _Unset(f"{own}unset")
     optional = [parameter.name for parameter in parameters if parameter.default is not parameter.empty]
     written = inspect.Signature(
         [
             parameter.replace(
-                annotation=parameter.empty, default=_UNSET if parameter.name in optional else parameter.empty
+                annotation=parameter.empty, default=unset if parameter.name in optional else parameter.empty
             )
             for parameter in (proxy, *parameters)
         ]
     )
     given = ", ".join(f"{p.name!r}: {p.name}" for p in parameters if p.name not in optional)
     # What is not given is not passed on: the provider has defaults of its own.
-    more = "".join(f"    if {name} is not UNSET:\n        _arguments[{name!r}] = {name}\n" for name in optional)
+    more = "".join(f"    if {name} is not {unset}:\n        {own}arguments[{name!r}] = {name}\n" for name in optional)
     source = f"""def call{written}:
-    _arguments = {{{given}}}
-{more}    _active = get_active()
-    _context, _deadline = (CallContext(), NO_DEADLINE) if _active is None else _active
-    return target.call(_context, _arguments, _deadline)
+    {own}arguments = {{{given}}}
+{more}    {own}active = {own}get_active()
+    {own}context, {own}deadline = ({own}CallContext(), {own}NO_DEADLINE) if {own}active is None else {own}active
+    return {own}target.call({own}context, {own}arguments, {own}deadline)
 """
     names: dict[str, Any] = {
-        "CallContext": CallContext,
-        "NO_DEADLINE": NO_DEADLINE,
-        "UNSET": _UNSET,
-        "target": targets.chosen(method),
-        "get_active": active_call.get,
+        f"{own}CallContext": CallContext,
+        f"{own}NO_DEADLINE": NO_DEADLINE,
+        f"{unset}": unset,
+        f"{own}target": targets.chosen(method),
+        f"{own}get_active": active_call.get,
     }
     exec(source, names)  # noqa: S102 - the source is our own; of the contract it has identifiers only
     call: Callable[..., Any] = names["call"]
     return call
 
 
+@dataclass(frozen=True)
 class _Unset:
+    """What a parameter is that was not given; written by its name in the function's source."""
+
+    name: str
+
     def __repr__(self) -> str:
-        return "UNSET"
-
-
-_UNSET = _Unset()
+        return self.name

@@ -22,7 +22,7 @@ from cubekit.runtime.bus import Bus
 from cubekit.runtime.cache import ResultCache
 from cubekit.runtime.child import Child
 from cubekit.runtime.clock import SystemClock
-from cubekit.runtime.dispatch import Endpoint, Parts
+from cubekit.runtime.dispatch import Endpoint, LayerState
 from cubekit.runtime.dispatch.admission import Admission
 from cubekit.runtime.dispatch.breaker import Breaker
 from cubekit.runtime.dispatch.retries import Retries
@@ -71,7 +71,7 @@ class Service:
         """What ports offer, by ``instance.operation``."""
         self.routes: Mapping[str, Endpoint] = {
             f"{name}.{route.method}": Endpoint(
-                instance, make_route_operation(route.method), Parts(admission=admissions.get(name))
+                instance, make_route_operation(route.method), LayerState(admission=admissions.get(name))
             )
             for name, instance in self.instances.items()
             for route in instance.planned.descriptor.routes
@@ -177,17 +177,17 @@ class Service:
             if contract in instance.planned.descriptor.provides
         )
 
-    async def call(self, name: str, /, *, context: CallContext | None = None, **arguments: Any) -> Any:
+    async def call(self, name: str, context: CallContext | None = None, /, **arguments: Any) -> Any:
         """Call an operation from inside the process, with Python values: ``await call("saju.calculate", birth=birth)``.
 
+        :param context: who calls, until when, in which language; by default somebody unknown.
+        :param arguments: the operation's, whatever they are called.
         :raises Failure: what the operation raises.
         """
         return await self.endpoint(name).call(context or CallContext(), arguments)
 
-    def stream(
-        self, name: str, /, *, context: CallContext | None = None, **arguments: Any
-    ) -> AsyncGenerator[Any, None]:
-        """Call an operation that answers with a stream; close the generator when leaving it early."""
+    def stream(self, name: str, context: CallContext | None = None, /, **arguments: Any) -> AsyncGenerator[Any, None]:
+        """Call an operation that answers with a stream, as `call` does; close the generator when leaving it early."""
         return self.endpoint(name).stream(context or CallContext(), arguments)
 
     def _child(self, instance: Instance, supervisor: Supervisor, sweeper: Sweeper | None) -> Child:
@@ -209,16 +209,17 @@ class Service:
     def _make_endpoints(self, instance: Instance, admission: Admission | None) -> dict[str, Endpoint]:
         planned = instance.planned
         return {
-            operation.method: Endpoint(instance, operation, self._parts(planned, operation, admission))
+            operation.method: Endpoint(instance, operation, self._layer_state(planned, operation, admission))
             for operation in planned.descriptor.operations
         }
 
-    def _parts(self, planned: PlannedCube, operation: Operation, admission: Admission | None) -> Parts:
+    def _layer_state(self, planned: PlannedCube, operation: Operation, admission: Admission | None) -> LayerState:
         options, clock = operation.options, self.clock
         breaker, retry = planned.breaker, planned.retry
-        return Parts(
+        name = f"{planned.name}.{operation.name}"
+        return LayerState(
             middleware=self.plan.plugins.middleware(planned.name, operation),
-            cache=ResultCache(operation, options.cache, clock, self.bus) if options.cache else None,
+            cache=ResultCache(name, options.cache, clock, self.bus, public=options.public) if options.cache else None,
             rate=RateLimiter(*options.rate, clock) if options.rate else None,
             admission=admission,
             breaker=Breaker(breaker.failures, breaker.pause, clock) if breaker else None,

@@ -59,9 +59,9 @@ async def test_spans_of_sampled_calls_go_to_whoever_asks_and_only_as_long_as_it_
         telemetry = service.instances["diary"].living().telemetry
         sampled = CallContext(sampled=True)
         with telemetry.recording(recorder):
-            await service.call("diary.write", context=sampled)
-            await service.call("diary.write", context=CallContext(sampled=False))
-        await service.call("diary.write", context=sampled)
+            await service.call("diary.write", sampled)
+            await service.call("diary.write", CallContext(sampled=False))
+        await service.call("diary.write", sampled)
     assert recorder.names == ["look up", "days.date", "diary.write"], "nothing of the unsampled call"
     inner, middle, outer = recorder.ended
     assert outer.parent is None

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import aclosing, contextmanager
+from contextvars import ContextVar, copy_context
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cubekit.authoring.context import CallContext
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Tracer
 
-__all__ = ["root_trace", "spanned", "tracing"]
+__all__ = ["root_trace", "spanned", "spanned_stream", "tracing"]
 
 root_trace: ContextVar[str | None] = ContextVar("cubekit.root_trace", default=None)
 """The trace of a call that is about to begin its first span: the span takes it instead of a new one."""
@@ -63,3 +63,33 @@ def spanned(name: str, context: CallContext) -> Iterator[CallContext]:
             trace_id=trace.format_trace_id(said.trace_id),
             parent_span_id=trace.format_span_id(said.span_id),
         )
+
+
+async def spanned_stream(
+    name: str, context: CallContext, items: Callable[[CallContext], AsyncGenerator[Any, None]]
+) -> AsyncGenerator[Any, None]:
+    """Record a span around a stream, as `spanned` does: the current one while an item is made, and not in between."""
+    from opentelemetry.context import attach, detach, get_current
+
+    # Who reads the stream has a current span of its own, so this one is held in variables apart.
+    apart, span = copy_context(), spanned(name, context)
+    inner = apart.run(span.__enter__)
+    current = apart.run(get_current)
+    try:
+        async with aclosing(items(inner)) as made:
+            while True:
+                token = attach(current)
+                try:
+                    item = await anext(made, _END)
+                finally:
+                    detach(token)
+                if item is _END:
+                    break
+                yield item
+    except BaseException as error:
+        apart.run(span.__exit__, type(error), error, error.__traceback__)
+        raise
+    apart.run(span.__exit__, None, None, None)
+
+
+_END: Any = object()

@@ -39,7 +39,7 @@ async def until(collector: Collector, clock: ControlledClock, found: Any) -> Non
 async def test_metrics_spans_and_logs_of_a_cube_arrive_without_a_line_in_it(collector: Collector) -> None:
     clock = ControlledClock()
     async with monitored(clock, export={"endpoint": collector.url, "interval": INTERVAL}) as service:
-        await service.call("shop.sell", context=SAMPLED)
+        await service.call("shop.sell", SAMPLED)
         await until(
             collector,
             clock,
@@ -69,7 +69,7 @@ async def test_headers_are_sent_and_only_chosen_signals(collector: Collector, mo
     clock = ControlledClock()
     export = {"endpoint": collector.url, "headers": {"Authorization": {"env": "TOKEN"}}, "signals": ["metrics"]}
     async with monitored(clock, export=export) as service:
-        await service.call("shop.sell", context=SAMPLED)
+        await service.call("shop.sell", SAMPLED)
         await until(collector, clock, Collector.metrics)
     assert {headers["authorization"] for headers in collector.headers} == {"Bearer ada"}
     assert collector.spans() == collector.logs() == []
@@ -88,7 +88,7 @@ async def test_what_an_export_logs_is_not_exported(collector: Collector, caplog:
 
 async def test_what_is_left_is_sent_when_the_service_stops(collector: Collector) -> None:
     async with monitored(ControlledClock(), export={"endpoint": collector.url}) as service:
-        await service.call("shop.sell", context=SAMPLED)
+        await service.call("shop.sell", SAMPLED)
     assert [span.name for span in collector.spans()] == ["shop.sell"]
     assert "cubekit.cube.state" in collector.metrics()
 
@@ -99,7 +99,7 @@ async def test_the_collector_goes_and_comes_back(collector: Collector, caplog: p
     export = {"endpoint": collector.url, "interval": INTERVAL, "timeout": "2s", "queue": 10}
     async with monitored(clock, export=export) as service:
         for number in range(40):
-            assert await service.call("shop.sell", item=f"hat {number}", context=SAMPLED) == f"hat {number}"
+            assert await service.call("shop.sell", SAMPLED, item=f"hat {number}") == f"hat {number}"
         with anyio.fail_after(20):
             while None in await failing_since(service):
                 await clock.advance(INTERVAL)
@@ -143,7 +143,7 @@ async def test_calls_are_answered_while_the_collector_hangs(collector: Collector
         await to_thread.run_sync(collector.held.wait, 20)
         assert collector.held.is_set()
         for _ in range(100):
-            await service.call("shop.sell", context=SAMPLED)
+            await service.call("shop.sell", SAMPLED)
         assert collector.spans() == []
         collector.release()
         await until(collector, clock, lambda c: len(c.spans()) >= 100)
@@ -154,13 +154,13 @@ async def test_a_batch_that_is_refused_for_ever_does_not_hold_up_the_others(coll
     collector.status = 400
     export = {"endpoint": collector.url, "interval": INTERVAL, "batch": 1, "signals": ["spans"]}
     async with monitored(clock, export=export) as service:
-        await service.call("shop.sell", item="poison", context=SAMPLED)
+        await service.call("shop.sell", SAMPLED, item="poison")
         await until(collector, clock, lambda c: len(c.headers) >= 12)
         while (await exports(service))[0].dropped == 0:
             await clock.advance(INTERVAL)
         collector.status = 200
         with pytest.raises(Internal):
-            await service.call("shop.fail", context=SAMPLED)
+            await service.call("shop.fail", SAMPLED)
         await until(collector, clock, Collector.spans)
     assert [span.name for span in collector.spans()] == ["shop.fail"]
 

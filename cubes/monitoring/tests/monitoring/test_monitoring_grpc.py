@@ -70,7 +70,7 @@ async def test_all_signals_arrive(collector: tuple[str, dict[str, Service]], mon
         "headers": {"X-Token": {"env": "TOKEN"}},
     }
     async with monitored(export=export) as service:
-        await service.call("shop.sell", context=CallContext(sampled=True))
+        await service.call("shop.sell", CallContext(sampled=True))
         for signal in services.values():
             assert await to_thread.run_sync(signal.arrived.wait, 20)
     (span,) = [

@@ -39,7 +39,7 @@ async def test_lines_of_a_call_have_its_trace_whether_it_is_sampled_or_not() -> 
     async with monitored() as service:
         for sampled in (True, False):
             context = CallContext(sampled=sampled)
-            await service.call("shop.sell", context=context)
+            await service.call("shop.sell", context)
             (line,) = await service.call("monitoring.logs", trace=context.trace_id)
             assert (line.cube, line.level, line.message) == ("shop", "warning", "sold hat")
             spans = await service.call("monitoring.spans", trace=context.trace_id)
@@ -75,7 +75,7 @@ async def test_the_newest_come_first_and_can_be_chosen() -> None:
 async def test_what_is_kept_is_bounded_in_number_and_size() -> None:
     async with monitored(logs={"keep": 50, "keep_size": "64KiB"}, spans={"keep": 20}) as service:
         for number in range(100):
-            await service.call("shop.sell", item=f"{number}", context=CallContext(sampled=True))
+            await service.call("shop.sell", CallContext(sampled=True), item=f"{number}")
         overview = await service.call("monitoring.overview")
         assert (overview.log_lines, overview.spans) == (50, 20)
         for number in range(100):
@@ -102,9 +102,9 @@ async def test_the_console_speaks_json(monkeypatch: pytest.MonkeyPatch) -> None:
     with console(monkeypatch) as stream:
         context = CallContext()
         async with monitored(logs={"format": "json"}) as service:
-            await service.call("shop.sell", item="hat\n", context=context)
+            await service.call("shop.sell", context, item="hat\n")
             with pytest.raises(Internal):
-                await service.call("shop.fail", context=context)
+                await service.call("shop.fail", context)
         logging.getLogger("after").warning("the end")
     *lines, last = stream.getvalue().splitlines()
     said = [json.loads(line) for line in lines]
@@ -119,9 +119,9 @@ async def test_the_console_speaks_to_people(monkeypatch: pytest.MonkeyPatch) -> 
     with console(monkeypatch) as stream:
         context = CallContext()
         async with monitored(logs={"format": "human"}) as service:
-            await service.call("shop.sell", context=context)
+            await service.call("shop.sell", context)
             with pytest.raises(Internal):
-                await service.call("shop.fail", context=context)
+                await service.call("shop.fail", context)
     text = stream.getvalue()
     assert f" WARNING  shop: sold hat [trace {context.trace_id}]\n" in text
     assert f"shop.fail failed [trace {context.trace_id}]\nTraceback (most recent call last)" in text
@@ -164,10 +164,10 @@ async def test_only_those_nearby_or_with_the_scope_may_look(operation: str) -> N
             CallContext(client="::1"),
             STRANGER._replace(caller=Caller("ada", frozenset({"monitoring"}))),
         ):
-            await service.call(f"monitoring.{operation}", context=context)
+            await service.call(f"monitoring.{operation}", context)
         for context in (STRANGER, STRANGER._replace(client="unknown"), STRANGER._replace(caller=Caller("bob"))):
             with pytest.raises(PermissionDenied, match='scope "monitoring"'):
-                await service.call(f"monitoring.{operation}", context=context)
+                await service.call(f"monitoring.{operation}", context)
 
 
 async def test_monitoring_survives_its_own_crash() -> None:
@@ -179,7 +179,7 @@ async def test_monitoring_survives_its_own_crash() -> None:
             if state.after == "running":
                 break
         context = CallContext(sampled=True)
-        await service.call("shop.sell", context=context)
+        await service.call("shop.sell", context)
         assert len(await service.call("monitoring.logs", trace=context.trace_id)) == 1
         assert len(await service.call("monitoring.spans", trace=context.trace_id)) == 1
 
