@@ -9,7 +9,7 @@ from typing import Any
 import anyio
 import pytest
 from anyio import to_thread
-from cubekit import Internal, operation
+from cubekit import Health, Internal, operation
 from cubekit.composition.compose import compose
 from cubekit.ground.diagnostics import CubekitError
 from cubekit.runtime.service import Service
@@ -117,6 +117,25 @@ async def test_standard_rules_apply_by_default() -> None:
             await service.call("shop.fail")
         await clock.advance(15)
         assert await states(service) == [("MistakesOfTheService", "firing")]
+
+
+class Sick(Shop):
+    async def health_check(self) -> Health:
+        return Health("fail", "no hats")
+
+
+async def test_a_cube_that_is_not_well_is_an_alert() -> None:
+    clock = ControlledClock()
+    async with running({**parts(), "shop": Part(Sick)}, clock=clock) as service:
+        await clock.until_asleep()
+        for _ in range(3):
+            await clock.advance(30)
+        (alert,) = await service.call("monitoring.alerts")
+        assert (alert.name, alert.state, alert.labels) == (
+            "CubeUnhealthy",
+            "firing",
+            {"instance": "shop", "status": "fail"},
+        )
 
 
 async def test_a_rule_replaces_the_standard_one_of_its_name() -> None:
