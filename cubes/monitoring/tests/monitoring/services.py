@@ -6,10 +6,11 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
+import anyio
 from cubekit import Clock, Cube, operation
 from cubekit.ground.colours import Colour
 from cubekit.runtime.service import Service
-from cubekit.testing import Part, running
+from cubekit.testing import ControlledClock, Part, running
 
 from cubekit_monitoring.cube import Monitoring
 
@@ -38,6 +39,12 @@ def parts(**config: Any) -> dict[str, Part]:
         "shop": Part(Shop),
         "monitoring": Part(Monitoring, Colour.MONITORING, settings={"path": "metrics", "config": config}),
     }
+
+
+async def settled(clock: ControlledClock) -> None:
+    """Wait until everybody has done what there is to do at this time: the rules were evaluated once."""
+    await clock.until_asleep()
+    await anyio.wait_all_tasks_blocked()
 
 
 @asynccontextmanager

@@ -16,7 +16,7 @@ from cubekit.runtime.service import Service
 from cubekit.testing import ControlledClock, Part, compose_parts, running
 
 from .receiver import Receiver
-from .services import Shop, monitored, parts
+from .services import Shop, monitored, parts, settled
 
 pytestmark = pytest.mark.anyio
 
@@ -53,7 +53,7 @@ async def states(service: Service) -> list[tuple[str, str]]:
 async def test_pending_then_firing_then_resolved(caplog: pytest.LogCaptureFixture) -> None:
     clock = ControlledClock()
     async with running(warehouse(rules=[STOCK_LOW]), clock=clock) as service:
-        await clock.until_asleep()
+        await settled(clock)
         await service.call("shop.count", hats=12)
         await clock.advance(15)
         assert await states(service) == []
@@ -80,7 +80,7 @@ async def test_pending_then_firing_then_resolved(caplog: pytest.LogCaptureFixtur
 async def test_a_condition_that_does_not_last_is_forgotten(caplog: pytest.LogCaptureFixture) -> None:
     clock = ControlledClock()
     async with running(warehouse(rules=[STOCK_LOW]), clock=clock) as service:
-        await clock.until_asleep()
+        await settled(clock)
         for hats in (9, 12, 9, 12):
             await service.call("shop.count", hats=hats)
             await clock.advance(30)
@@ -93,7 +93,7 @@ async def test_growth_of_counters_and_quantiles_of_histograms() -> None:
     fails = {"name": "Fails", "metric": "cubekit.operation.calls", "where": {"outcome": "INTERNAL"}, "above": 0.1}
     slow = {"name": "Slow", "metric": "cubekit.operation.duration", "above": 0, "quantile": 0.5, "over": "30s"}
     async with running(warehouse(rules=[fails, slow]), clock=clock) as service:
-        await clock.until_asleep()
+        await settled(clock)
         for _ in range(4):
             with pytest.raises(Internal):
                 await service.call("shop.fail")
@@ -112,7 +112,7 @@ async def test_growth_of_counters_and_quantiles_of_histograms() -> None:
 async def test_standard_rules_apply_by_default() -> None:
     clock = ControlledClock()
     async with monitored(clock) as service:
-        await clock.until_asleep()
+        await settled(clock)
         with pytest.raises(Internal):
             await service.call("shop.fail")
         await clock.advance(15)
@@ -127,7 +127,7 @@ class Sick(Shop):
 async def test_a_cube_that_is_not_well_is_an_alert() -> None:
     clock = ControlledClock()
     async with running({**parts(), "shop": Part(Sick)}, clock=clock) as service:
-        await clock.until_asleep()
+        await settled(clock)
         for _ in range(3):
             await clock.advance(30)
         (alert,) = await service.call("monitoring.alerts")
@@ -142,7 +142,7 @@ async def test_a_rule_replaces_the_standard_one_of_its_name() -> None:
     clock = ControlledClock()
     rule = {"name": "MistakesOfTheService", "metric": "cubekit.operation.calls", "above": 1000}
     async with monitored(clock, alerts={"rules": [rule]}) as service:
-        await clock.until_asleep()
+        await settled(clock)
         with pytest.raises(Internal):
             await service.call("shop.fail")
         await clock.advance(15)
@@ -156,7 +156,7 @@ async def test_a_webhook_is_told_and_tried_again(caplog: pytest.LogCaptureFixtur
         webhook = {"url": receiver.url, "headers": {"x-room": {"env": "HOME"}}}
         async with running(warehouse(rules=[rule], webhooks=[webhook]), clock=clock) as service:
             await service.call("shop.count", hats=1)
-            await clock.until_asleep()
+            await settled(clock)
             await pass_until(clock, receiver, 3)
             await service.call("shop.count", hats=100)
             await pass_until(clock, receiver, 4)
@@ -246,7 +246,7 @@ async def test_a_thousand_alerts_of_one_rule_are_enough(caplog: pytest.LogCaptur
     clock = ControlledClock()
     rule = {**STOCK_LOW, "for": 0, "severity": "info"}
     async with running(warehouse(rules=[rule]), clock=clock) as service:
-        await clock.until_asleep()
+        await settled(clock)
         shop = service.instances["shop"].living()
         assert isinstance(shop, Warehouse)
         for number in range(1500):
