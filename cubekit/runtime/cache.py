@@ -92,8 +92,10 @@ class ResultCache:
         for kind in options.invalidated_by:
             bus.call(kind, lambda event: self.clear())
 
-    def key(self, context: CallContext, arguments: Mapping[str, Any]) -> Hashable | None:
+    def key(self, context: CallContext, arguments: Mapping[str, Any], written: bool = False) -> Hashable | None:
         """The key of a call: its arguments, the language, and the caller unless the operation is public.
+
+        :param written: whether the result is JSON that the operation has written itself.
 
         None if an argument has no exact key; such a call's result is not kept.
         """
@@ -106,7 +108,7 @@ class ResultCache:
             return None
         caller = None if self._public else (context.caller.principal, context.caller.tenant, context.caller.scopes)
         # A result computed before an event and stored after it must not be found: the generation tells them apart.
-        return said, context.locale, caller, self._generation
+        return said, context.locale, caller, written, self._generation
 
     def get(self, key: Hashable | None) -> _Entry | None:
         """The result under a key, unless it is too old."""

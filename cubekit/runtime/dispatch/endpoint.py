@@ -100,6 +100,7 @@ class Endpoint:
         written = self.operation.json_method if encoded and not state.middleware else None
         return Layers(
             method=written or self.operation.method,
+            written=written is not None,
             tasks=asyncio_runs(),
             suspends=self.operation.suspends or bool(state.middleware),
             scope=options.scope,

@@ -37,6 +37,8 @@ class Layers:
     sampling: bool = True
     encoded: bool = False
     """Whether the answer is encoded for a port."""
+    written: bool = False
+    """Whether the method writes JSON, in place of the one that makes the value."""
 
 
 def write_call(layers: Layers) -> str:
@@ -156,7 +158,7 @@ def _retries(layers: Layers, inner: Lines) -> Lines:
 def _cache(layers: Layers, inner: Lines) -> Lines:
     keep = [] if layers.suspends else ["cache.put(key, value)"]
     return [
-        "key = cache.key(context, arguments)",
+        f"key = cache.key(context, arguments{', True' if layers.written else ''})",
         "hit = cache.get(key)",
         "if hit is not None:",
         "    metrics.cache_hits += 1",

@@ -9,7 +9,7 @@ from typing import Any
 
 import saju_contract
 from anyio import lowlevel, to_thread
-from cubekit import Cube, Invalid, operation
+from cubekit import Cache, Cube, Invalid, operation
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import to_json
 from saju_contract import (
@@ -49,6 +49,8 @@ _ERRORS: dict[type[cubekit_saju.SajuError], type[Invalid]] = {
     cubekit_saju.NoSuchTime: saju_contract.NoSuchTime,
     cubekit_saju.UnknownTimezone: saju_contract.UnknownTimezone,
 }
+_CHARTS = Cache("24h", size=256)
+"""A chart is 22 kB of JSON: found again in a fifth of the time that it takes to calculate and write."""
 _ROWS_AT_ONCE = 2_000
 """Births of a batch between which others get their turn: about a millisecond."""
 
@@ -70,7 +72,7 @@ class Saju(Cube[Config], Calendar, implements="saju.calendar@0.1"):
         if not cubekit_saju.compiled:
             self.log.warning("the four-pillars core runs as pure Python, some ten times slower than compiled")
 
-    @operation(idempotent=True, public=True, json="calculate_json", view=cubekit_saju.table)
+    @operation(idempotent=True, public=True, cache=_CHARTS, json="calculate_json", view=cubekit_saju.table)
     async def calculate(self, birth: Birth) -> Chart:
         """Return the four pillars of a birth and what follows from them."""
         return Chart.model_validate(await self._chart(birth))
