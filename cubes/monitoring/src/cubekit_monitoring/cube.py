@@ -101,8 +101,12 @@ class Monitoring(Cube[Config]):
     @asynccontextmanager
     async def lifespan(self) -> AsyncIterator[None]:
         """Listen while the cube lives, and send what is left at the end."""
-        for instance in self.config.logs.levels:
-            self._known(instance)
+        known = self.telemetry.instances
+        if unknown := self.config.logs.levels.keys() - set(known):
+            found = ", ".join(sorted(unknown))
+            raise ValueError(
+                f"config.logs.levels names {found}; this service has no such cube, only {', '.join(known)}"
+            )
         with ExitStack() as stack:
             stack.enter_context(self._lines.listening())
             stack.enter_context(self._process.watching_gc())
@@ -245,7 +249,7 @@ class Monitoring(Cube[Config]):
         with anyio.move_on_after(_LAST_EXPORT):
             async with anyio.create_task_group() as tasks:
                 for export in self._exports.values():
-                    tasks.start_soon(export.flush)
+                    tasks.start_soon(export.finish)
         await to_thread.run_sync(self._otlp.close)
 
 

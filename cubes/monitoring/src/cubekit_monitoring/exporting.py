@@ -7,10 +7,10 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from threading import Lock
+from threading import Lock as ThreadLock
 from typing import Generic, Protocol, TypeVar
 
-from anyio import CapacityLimiter, to_thread
+from anyio import CapacityLimiter, Lock, to_thread
 from cubekit import Clock
 
 __all__ = ["Exporting", "Queue", "Source", "in_export"]
@@ -34,7 +34,10 @@ class Source(Protocol[T]):
         """Return the next batch; empty if there is nothing to be sent now."""
 
     def put_back(self, batch: Sequence[T]) -> None:
-        """Take a batch that could not be sent."""
+        """Take a batch that could not be sent, for another try."""
+
+    def give_up(self, batch: Sequence[T]) -> None:
+        """Forget a batch that has been tried too often."""
 
 
 class Queue(Generic[T]):
@@ -49,7 +52,7 @@ class Queue(Generic[T]):
         self._size = size
         self._batch = batch
         self._waiting: deque[T] = deque()
-        self._lock = Lock()
+        self._lock = ThreadLock()
 
     def add(self, item: T) -> None:
         """Let something wait; if there is no room, the oldest goes."""
@@ -76,8 +79,10 @@ class Queue(Generic[T]):
             self._waiting.extendleft(reversed(kept))
             self.dropped += len(batch) - len(kept)
 
-    def __len__(self) -> int:
-        return len(self._waiting)
+    def give_up(self, batch: Sequence[T]) -> None:
+        """Count them as lost."""
+        with self._lock:
+            self.dropped += len(batch)
 
 
 class Exporting(Generic[T]):
@@ -104,25 +109,32 @@ class Exporting(Generic[T]):
         self._clock = clock
         self._log = log
         self._tries = 0
-        self._given_up = 0
         self._limiter = CapacityLimiter(1)
+        self._alone = Lock()
+        self._finished = False
 
     @property
     def dropped(self) -> int:
         """How many spans, lines or metrics were lost."""
-        return self._source.dropped + self._given_up
+        return self._source.dropped
 
     async def run(self, interval: float) -> None:
-        """Send whenever some time has passed."""
+        """Send all there is whenever some time has passed, until cancelled."""
         while True:
             await self._clock.sleep(interval)
-            await self.flush()
+            async with self._alone:
+                if not self._finished:
+                    await self._flush()
 
-    async def flush(self) -> None:
-        """Send all there is, until a batch does not arrive."""
-        while batch := await self._source.take():
-            if not await self._deliver(batch):
-                return
+    async def finish(self) -> None:
+        """Send all there is for the last time."""
+        self._finished = True
+        async with self._alone:
+            await self._flush()
+
+    async def _flush(self) -> None:
+        while (batch := await self._source.take()) and await self._deliver(batch):
+            pass
 
     async def _deliver(self, batch: Sequence[T]) -> bool:
         try:
@@ -141,7 +153,7 @@ class Exporting(Generic[T]):
             self._source.put_back(batch)
         else:
             self._tries = 0
-            self._given_up += len(batch)
+            self._source.give_up(batch)
         return False
 
     def _try(self, batch: Sequence[T]) -> bool:

@@ -66,6 +66,8 @@ class Producer:
         """Forget values that could not be sent: newer ones will take their place."""
         self._given = False
 
+    give_up = put_back
+
     def _warn_of_overflow(self, scopes: Sequence[ScopeMetrics]) -> None:
         for scope in scopes:
             for metric in scope.metrics:

@@ -151,7 +151,7 @@ async def test_levels_can_be_read_and_set_while_it_runs() -> None:
 
 
 async def test_a_level_for_nobody_is_an_error_at_the_start() -> None:
-    with pytest.raises(Exception, match='There is no cube "shoe" here, only shop, monitoring'):
+    with pytest.raises(Exception, match=r"levels names shoe; this service has no such cube, only shop, monitoring"):
         async with monitored(logs={"levels": {"shoe": "debug"}}):
             raise AssertionError("it has started")
 
