@@ -151,6 +151,14 @@ async def test_calls_are_answered_while_the_collector_hangs(collector: Collector
         await until(collector, clock, lambda c: len(c.spans()) >= 100)
 
 
+async def test_a_collector_that_hangs_does_not_hold_up_the_end(collector: Collector) -> None:
+    collector.hold()
+    with anyio.fail_after(15):
+        async with monitored(ControlledClock(), export={"endpoint": collector.url, "timeout": "1h"}) as service:
+            await service.call("shop.sell", SAMPLED)
+    assert collector.held.is_set()
+
+
 async def test_a_batch_that_is_refused_for_ever_does_not_hold_up_the_others(collector: Collector) -> None:
     clock = ControlledClock()
     collector.status = 400
