@@ -21,7 +21,7 @@ from cubekit.runtime.bus import Bus
 from cubekit.runtime.causes import alone, sentence
 from cubekit.runtime.environment import InstanceEnvironment
 from cubekit.runtime.stacks import format_stack
-from cubekit.runtime.telemetry import Telemetry
+from cubekit.runtime.telemetry import ServiceTelemetry
 
 __all__ = ["EndedUnasked", "Host", "TimedOut"]
 
@@ -60,7 +60,7 @@ class Host:
         required: Mapping[str, object],
         bus: Bus,
         clock: Clock,
-        telemetry: Telemetry,
+        telemetry: ServiceTelemetry,
     ) -> None:
         self._planned = planned
         self._required = required

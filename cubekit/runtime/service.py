@@ -30,11 +30,12 @@ from cubekit.runtime.healing import Healing
 from cubekit.runtime.health import HealthChecks
 from cubekit.runtime.host import Host
 from cubekit.runtime.instances import Instance, State
+from cubekit.runtime.measuring import measure
 from cubekit.runtime.proxy import Provider, make_proxy
 from cubekit.runtime.rate import RateLimiter
 from cubekit.runtime.recycling import Recycling
 from cubekit.runtime.supervisor import Supervisor
-from cubekit.runtime.telemetry import Telemetry
+from cubekit.runtime.telemetry import ServiceTelemetry
 from cubekit.runtime.tickets import Sweeper, asyncio_runs, make_sweeper, make_tickets
 from cubekit.runtime.watchdog import Watchdog
 
@@ -53,7 +54,7 @@ class Service:
         self.plan = plan
         self.clock = clock or SystemClock()
         self.bus = Bus()
-        self.telemetry = Telemetry()
+        self.telemetry = ServiceTelemetry(plan.name, tuple(plan.cubes), partial(measure, self))
         self.instances = {name: Instance(planned, self.bus, self.clock) for name, planned in plan.cubes.items()}
         self.healing = Healing(self.clock, self.bus)
         admissions = {

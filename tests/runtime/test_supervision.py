@@ -392,10 +392,10 @@ async def test_subscriptions_and_gauges_end_with_the_object_that_made_them() -> 
         await clock.until_asleep()
         with anyio.fail_after(5):
             assert [event async for event in first.subscription] == [], "it has ended"
-        measured = service.telemetry.read()
+        measured = service.telemetry.collected()
         assert measured is None or not measured.resource_metrics
         await clock.advance(1)
-        measured = service.telemetry.read()
+        measured = service.telemetry.collected()
         assert measured is not None
         (metric,) = measured.resource_metrics[0].scope_metrics[0].metrics
         assert [point.value for point in metric.data.data_points] == [1]  # type: ignore[union-attr]

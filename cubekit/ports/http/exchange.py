@@ -51,7 +51,8 @@ class Exchange:
 
     def _log(self, error: BaseException) -> None:
         head = self.head
-        _log.error("%s %s failed [trace %s]", head.method, head.path, head.trace[0], exc_info=error)
+        trace = head.trace[0]
+        _log.error("%s %s failed [trace %s]", head.method, head.path, trace, exc_info=error, extra={"trace_id": trace})
 
     def problem(self, failure: Failure) -> dict[str, Any]:
         """Return the problem document of a failure."""

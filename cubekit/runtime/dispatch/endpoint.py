@@ -165,7 +165,8 @@ class Endpoint:
             return error
         if isinstance(error, Exception | SystemExit):
             self.metrics.count_failure(Internal.code, seconds)
-            _log.error("%s failed [trace %s]", self.name, context.trace_id, exc_info=error)
+            trace = context.trace_id
+            _log.error("%s failed [trace %s]", self.name, trace, exc_info=error, extra={"trace_id": trace})
             return Internal()
         self.metrics.count_failure("CANCELLED", seconds)
         return error

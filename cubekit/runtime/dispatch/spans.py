@@ -5,17 +5,32 @@ from __future__ import annotations
 import sys
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing, contextmanager
-from contextvars import copy_context
-from typing import Any
+from contextvars import ContextVar, copy_context
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 from cubekit.authoring.context import CallContext
 
-__all__ = ["spanned", "spanned_stream", "tracing"]
+if TYPE_CHECKING:
+    from opentelemetry.trace import Tracer
+
+__all__ = ["root_trace", "spanned", "spanned_stream", "tracing"]
+
+root_trace: ContextVar[str | None] = ContextVar("cubekit.root_trace", default=None)
+"""The trace of a call that is about to begin its first span: the span takes it instead of a new one."""
 
 
 def tracing() -> bool:
     """Whether somebody in this process may record spans: without the SDK nobody does."""
     return "opentelemetry.sdk.trace" in sys.modules
+
+
+@cache
+def _tracer() -> Tracer:
+    """The dispatcher's tracer, asked for once: to ask costs as much as a span. One that came early follows later."""
+    from opentelemetry import trace
+
+    return trace.get_tracer("cubekit.dispatch")
 
 
 @contextmanager
@@ -34,8 +49,12 @@ def spanned(name: str, context: CallContext) -> Iterator[CallContext]:
             int(context.trace_id, 16), int(context.parent_span_id, 16), is_remote=True, trace_flags=trace.TraceFlags(1)
         )
         parent = trace.set_span_in_context(trace.NonRecordingSpan(remote))
-    tracer = trace.get_tracer("cubekit.dispatch")
-    with tracer.start_as_current_span(name, parent, attributes=attributes) as span:
+    token = root_trace.set(context.trace_id)
+    try:
+        started = _tracer().start_span(name, parent, attributes=attributes)
+    finally:
+        root_trace.reset(token)
+    with trace.use_span(started, end_on_exit=True) as span:
         said = span.get_span_context()
         if not said.is_valid:
             yield context
