@@ -141,6 +141,8 @@ class GroupSection(Section):
     """Restarts within ``within``; one more gives up."""
     within: Duration = 30.0
     backoff: Annotated[tuple[float, float], BeforeValidator(_backoff)] = (0.1, 10.0)
+    unhealthy: Duration | None = None
+    """Seconds that a running cube's own check may fail; after that it is recycled. None: as long as it likes."""
 
 
 class LiveSection(Section):

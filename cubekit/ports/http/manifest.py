@@ -50,7 +50,7 @@ class Manifests:
     async def answer(self, request: Request) -> Response:
         """Answer one request."""
         parts = await self._peers.ask("cubes")
-        document = _together([part.data for part in parts if part.data is not None])
+        document = _together([part.data for part in parts if part.data is not None] or [manifest(self._service)])
         if not self._peers.alone:
             document["workers"] = [
                 {"worker": part.worker, "pid": part.pid, "answers": part.data is not None} for part in parts
