@@ -17,6 +17,7 @@ from cubekit.registry.installer import Brought, brought_by, fetch, install, supp
 from cubekit.registry.lock import Lock, LockedDistribution, locked
 from cubekit.registry.resolver import Choice, resolve
 from cubekit.registry.shelf import Shelf
+from cubekit.registry.verification import registry_problems
 from cubekit.registry.wheels import best_wheel, best_wheel_of, read_wheel, sha256_of
 
 __all__ = ["Changes", "install_locked", "needed", "prepare"]
@@ -60,6 +61,8 @@ def prepare(
     here = {cube.name: cube.version for cube in installed.cubes}
     choices = resolve(wanted, shelf, preferred=preferred, installed=here)
     check_bindings(choices.values(), lock, installed)
+    if changed := [problem for problem in registry_problems(lock, shelf) if problem.code == "CK606"]:
+        raise CubekitError(changed)  # to lock the new hash would be to accept it
     cubes = []
     for choice in choices.values():
         file = best_wheel(choice.release)

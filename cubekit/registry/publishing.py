@@ -20,7 +20,7 @@ from cubekit.discovery.registry import Permission, Registry, load_registry
 from cubekit.ground.diagnostics import CubekitError, Diagnostic
 from cubekit.ground.toml_lines import TomlFile, read_toml
 from cubekit.ground.validation import validation_diagnostics
-from cubekit.ground.versions import range_text
+from cubekit.ground.versions import Version, range_text
 from cubekit.registry.files import to_toml, write_whole
 from cubekit.registry.names import lookalikes
 from cubekit.registry.wheels import Wheel, read_wheel, sha256_of
@@ -92,19 +92,17 @@ def publish(cube: Path, directory: Path) -> Publication:
 
 
 def yank(directory: Path, name: str, version: str, reason: str | None) -> None:
-    """Mark a release of a cube as withdrawn, or take that back if there is no reason.
+    """Mark a release of a cube or of another distribution as withdrawn, or take that back if there is no reason.
 
     :raises CubekitError: CK602 if there is no such release.
     """
-    registry = load_registry(directory / "registry.toml")
-    release = registry.cubes[name].release(version) if name in registry.cubes else None
-    if release is None:
+    data = load_registry(directory / "registry.toml").model_dump(mode="json", by_alias=True)
+    entry = data["cubes"].get(name) or data["distributions"].get(name) or {"releases": []}
+    found = [one for one in entry["releases"] if Version(one["version"]) == Version(version)]
+    if not found:
         message = f"{directory / 'registry.toml'} has no {name} {version}"
         raise CubekitError(Diagnostic("CK602", message, fix=f"cubekit registry show {name}"))
-    data = registry.model_dump(mode="json", by_alias=True)
-    for one in data["cubes"][name]["releases"]:
-        if one["version"] == release.version:
-            one["yanked"] = reason
+    found[0]["yanked"] = reason
     save_registry(directory, Registry.model_validate(data))
 
 

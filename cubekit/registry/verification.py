@@ -8,17 +8,18 @@ import hashlib
 import io
 import json
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path, PurePosixPath
 
 from cubekit.discovery import Catalogue
 from cubekit.discovery.cubes import normalised
+from cubekit.discovery.registry import DistributionRelease
 from cubekit.ground.diagnostics import CubekitError, Diagnostic
 from cubekit.ground.versions import Version
 from cubekit.registry.installer import fetch
 from cubekit.registry.lock import Lock, LockedCube, LockedDistribution
-from cubekit.registry.shelf import Shelf
+from cubekit.registry.shelf import Found, Shelf
 from cubekit.registry.wheels import best_wheel_of
 
 __all__ = ["registry_problems", "verify"]
@@ -36,41 +37,49 @@ def verify(lock: Lock, shelf: Shelf, installed: Catalogue) -> list[Diagnostic]:
 
 
 def registry_problems(lock: Lock, shelf: Shelf) -> list[Diagnostic]:
-    """Return what the registries say of locked cubes otherwise than when they were locked."""
+    """Return what the registries say of locked releases otherwise than when they were locked."""
     problems: list[Diagnostic] = []
     for cube in lock.cubes:
         try:
-            problems += _listed(cube, shelf)
+            problems += _belonging(cube, shelf.get(cube.name))
         except CubekitError as error:  # no registry has it any more
             problems += error.diagnostics
+    for other in lock.distributions:
+        if (owner := shelf.releases(other.name)) is not None:
+            problems += _listed(other, owner[0].name, owner[1])
     return problems
 
 
-def _listed(cube: LockedCube, shelf: Shelf) -> Iterator[Diagnostic]:
-    found = shelf.get(cube.name)
-    if (found.source.name, found.entry.distribution) != (cube.registry, cube.distribution):
-        yield Diagnostic(
-            "CK607",
-            f'the cube "{cube.name}" is locked from elsewhere than its name belongs to',
-            needed=f'{found.entry.distribution} of registry "{found.source.name}"',
-            found=f'{cube.distribution} of registry "{cube.registry}"',
-            fix="find out who changed it; then: cubekit registry lock",
-        )
+def _belonging(cube: LockedCube, found: Found) -> Iterator[Diagnostic]:
+    if (found.source.name, found.entry.distribution) == (cube.registry, cube.distribution):
+        yield from _listed(cube, cube.registry, found.entry.releases)
         return
-    release = found.entry.release(cube.version)
+    yield Diagnostic(
+        "CK607",
+        f'the cube "{cube.name}" is locked from elsewhere than its name belongs to',
+        needed=f'{found.entry.distribution} of registry "{found.source.name}"',
+        found=f'{cube.distribution} of registry "{cube.registry}"',
+        fix="find out who changed it; then: cubekit registry lock",
+    )
+
+
+def _listed(
+    wanted: LockedCube | LockedDistribution, registry: str, releases: Sequence[DistributionRelease]
+) -> Iterator[Diagnostic]:
+    release = next((one for one in releases if Version(one.version) == Version(wanted.version)), None)
     if release is None:
-        message = f'registry "{cube.registry}" has no {cube.name} {cube.version} any more'
+        message = f'registry "{registry}" has no {wanted.name} {wanted.version} any more'
         yield Diagnostic("CK602", message, fix="cubekit registry lock --upgrade")
         return
     if release.yanked is not None:
-        message = f'{cube.name} {cube.version} was withdrawn by its publisher: "{release.yanked}"'
+        message = f'{wanted.name} {wanted.version} was withdrawn by its publisher: "{release.yanked}"'
         yield Diagnostic("CK608", message, fix="cubekit registry lock --upgrade, then cubekit registry add")
     listed = {file.name: file.sha256 for file in release.files}
-    for file in cube.files:
+    for file in wanted.files:
         if (now := listed.get(file.name)) != file.sha256:
             yield Diagnostic(
                 "CK606",
-                f'registry "{cube.registry}" lists another {file.name} than when it was locked',
+                f'registry "{registry}" lists another {file.name} than when it was locked',
                 needed=f"sha256 {file.sha256}",
                 found=f"sha256 {now}" if now else "no such file",
                 fix="a release never changes: tell the owner of the registry",

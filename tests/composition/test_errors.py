@@ -151,6 +151,9 @@ def test_unknown_cube(tmp_path: Path) -> None:
     assert found.fix == 'use = "keeper"'
     (tmp_path / "registry.toml").write_text('[cubes.far]\ncolour="feature"\ndistribution="cubekit-far"\nsummary="x"\n')
     assert only(problems(tmp_path, "[cubes.k]\nuse = 'far'"), "CK201", 4).fix == "pip install cubekit-far"
+    with (tmp_path / "registry.toml").open("a") as file:
+        file.write('[[cubes.far.releases]]\nversion = "1.0"\napi = ">=0.1"\npublisher = "Ada"\n')
+    assert only(problems(tmp_path, "[cubes.k]\nuse = 'far'"), "CK201", 4).fix == "cubekit registry add far"
 
 
 def test_version_that_is_not_admitted(tmp_path: Path) -> None:

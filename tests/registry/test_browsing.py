@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import os
+import subprocess
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,21 @@ def test_a_search_asks_for_all_words_anywhere(environment: Environment, service:
     assert names("test.greeting") == ["greeter"], "a contract"
     assert names("ada", "feature", "host") == ["host"]
     assert names("nonsense") == []
+
+
+def test_a_search_loads_nothing_for_trust_or_the_network(environment: Environment, service: Path) -> None:
+    environment.ok("search", cwd=service)
+    show = "import sys\nfrom cubekit.cli.app import run\nrun()\nprint(*sys.modules, file=sys.stderr)"
+    done = subprocess.run(
+        [environment.python, "-c", show, "registry", "search"],
+        cwd=service,
+        env={**os.environ, **environment.variables},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    loaded = {name.split(".")[0] for name in done.stderr.split()}
+    assert loaded.isdisjoint({"tuf", "securesystemslib", "cryptography", "httpx2", "anyio", "fastapi"})
 
 
 def test_a_search_notices_a_change(environment: Environment, service: Path, registry: Path, tmp_path: Path) -> None:

@@ -80,7 +80,7 @@ def test_another_hash_than_was_locked(environment: Environment, service: Path, r
     environment.ok("lock", cwd=service)
     files = tomllib.loads((service / "cubekit.lock").read_text("utf-8"))["cubes"][0]["files"]
     change(registry / "registry.toml", files[0]["sha256"], "0" * 64)
-    for arguments in (["lock", "--check"], ["add"]):
+    for arguments in (["lock", "--check"], ["add"], ["lock"], ["lock", "--upgrade"], ["add", "host"]):
         problem = refused(environment, service, *arguments)
         assert problem["code"] == "CK606"
         assert problem["message"].startswith('registry "company" lists another cubekit_greeter-1.1.0')
@@ -100,6 +100,26 @@ def test_a_withdrawn_release(environment: Environment, service: Path, registry: 
     assert (one["from"], one["to"]) == ("1.1.0", "1.0.0")
     environment.ok("yank", "greeter", "1.1.0", "--undo", "--to", registry)
     assert environment.ok("lock", "--upgrade", cwd=service)["cubes"][0]["to"] == "1.1.0"
+
+
+def test_a_withdrawn_release_of_a_distribution_that_a_cube_needs(
+    environment: Environment, service: Path, registry: Path
+) -> None:
+    (service / "service.toml").write_text(SERVICE, "utf-8")
+    environment.ok("lock", cwd=service)
+    environment.ok("yank", "greeting-contract", "1.0.0", "--reason", "wrong", "--to", registry)
+    problem = refused(environment, service, "lock", "--check")
+    assert (problem["code"], problem["message"].split(" was")[0]) == ("CK608", "greeting-contract 1.0.0")
+    (problem,) = environment.refused(4, "add", "greeter", cwd=service)
+    assert (problem["code"], problem["found"]) == ("CK603", "1.0.0 (withdrawn)")
+    (problem,) = environment.refused(3, "yank", "greeter", "7", "--reason", "x", "--to", registry)
+    assert problem["code"] == "CK602"
+
+
+def test_signed_registries_need_an_extra(environment: Environment, service: Path, signed: Path) -> None:
+    (environment.site / "tuf.py").write_text("raise ImportError('not here')", "utf-8")
+    (problem,) = environment.refused(1, "search", cwd=service)
+    assert (problem["code"], problem["fix"]) == ("CK614", "pip install 'cubekit-core[trust]'")
 
 
 def test_a_signed_registry_is_read(environment: Environment, service: Path, signed: Path) -> None:
@@ -301,7 +321,8 @@ def served(directory: Path) -> Iterator[str]:
 def test_any_web_server_can_serve_a_registry(environment: Environment, service: Path, signed: Path, root: str) -> None:
     with served(signed) as url:
         (service / "registry.toml").write_text(f'[registries.company]\nsource = "{url}"\n{root}', "utf-8")
-        environment.ok("add", "greeter", cwd=service)
+        added = environment.ok("add", "greeter", cwd=service)
+        assert added["unsigned"] == ([] if root else ["company"])
         assert environment.ok("verify", cwd=service)["valid"]
     assert environment.installed()["cubekit-greeter"] == "1.1.0"
     # The server is gone. What was fetched is enough, also to install again.

@@ -208,7 +208,17 @@ def _show(project: Project, changes: Changes, uses: dict[str, str], *, dry_run: 
     text += [f'service file: [cubes.{name}] use = "{use}"' for name, use in uses.items()]
     if any(row["newPermissions"] for row in rows):
         text.append("Permissions are what a cube's author declares; nothing enforces them.")
-    payload = {"cubes": rows, "pip": brought, "service": uses, "dryRun": dry_run, "lock": str(project.lock_path)}
+    sources = {choice.found.source for choice in changes.choices.values()}
+    unsigned = sorted(source.name for source in sources if source.remote and source.root is None)
+    text += [f'Registry "{name}" is not signed: whoever runs its server chooses what you install.' for name in unsigned]
+    payload = {
+        "cubes": rows,
+        "pip": brought,
+        "unsigned": unsigned,
+        "service": uses,
+        "dryRun": dry_run,
+        "lock": str(project.lock_path),
+    }
     console.data("\n".join(text), payload)
 
 

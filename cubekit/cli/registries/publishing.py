@@ -48,7 +48,7 @@ def publish(
 
 
 def yank(
-    name: Annotated[str, typer.Argument(help="Name of a cube.")],
+    name: Annotated[str, typer.Argument(help="Name of a cube, or of a distribution.")],
     version: Annotated[str, typer.Argument(help="Version of the release.")],
     reason: Annotated[str | None, typer.Option("--reason", help="Why nobody should install it.")] = None,
     undo: Annotated[bool, typer.Option("--undo", help="Take it back.")] = False,
@@ -58,10 +58,16 @@ def yank(
     json: Json = False,
 ) -> None:
     """Withdraw a release: nobody gets it any more, and who has it is told."""
+    from packaging.version import InvalidVersion, Version
+
     from cubekit.registry.publishing import yank as mark
 
     if undo == (reason is not None):
         raise typer.BadParameter("give either --reason TEXT or --undo")
+    try:
+        Version(version)
+    except InvalidVersion as error:
+        raise typer.BadParameter(str(error)) from error
     directory = _directory(to)
     mark(directory, name, version, reason)
     root = _sign(directory, keys, valid)
