@@ -43,7 +43,8 @@ def _fetched(source: Source, kept: Path, *, offline: bool) -> Path:
         answer = source.get(source.file, headers)
         if answer.status_code == 200:
             tag.unlink(missing_ok=True)  # first, so that an interruption leaves no tag of another content
-            write_whole(file, answer.content)
+            if not file.exists() or file.read_bytes() != answer.content:  # else its index would be made again
+                write_whole(file, answer.content)
             if "etag" in answer.headers:
                 write_whole(tag, answer.headers["etag"])
         elif answer.status_code != 304:
