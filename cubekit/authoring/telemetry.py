@@ -27,6 +27,7 @@ __all__ = [
     "EVENT_LOOP_BLOCKED",
     "EVENT_LOOP_BLOCKS",
     "EVENT_LOOP_LAG",
+    "HEALING_STEPS",
     "OPERATION_BREAKER_OPEN",
     "OPERATION_CACHE_HITS",
     "OPERATION_CALLS",
@@ -158,6 +159,9 @@ CUBE_HEALTH = MetricDefinition(
     ("instance", "status"),
 )
 CUBE_RESTARTS = MetricDefinition("cubekit.cube.restarts", _COUNTER, "Restarts after a crash", ("instance",))
+HEALING_STEPS = MetricDefinition(
+    "cubekit.healing.steps", _COUNTER, "Steps that the service took to heal itself", ("instance", "step")
+)
 EVENTS_PUBLISHED = MetricDefinition("cubekit.events.published", _COUNTER, "Events published")
 EVENTS_DROPPED = MetricDefinition("cubekit.events.dropped", _COUNTER, "Events lost by slow listeners")
 EVENT_LOOP_LAG = MetricDefinition("cubekit.event_loop.lag", _GAUGE, "How late the event loop was", (), "s")
@@ -179,6 +183,7 @@ RUNTIME_METRICS = (
     CUBE_STATE,
     CUBE_HEALTH,
     CUBE_RESTARTS,
+    HEALING_STEPS,
     EVENTS_PUBLISHED,
     EVENTS_DROPPED,
     EVENT_LOOP_LAG,

@@ -49,7 +49,7 @@ def up(
 
 def _run(plan: Plan) -> bool:
     """Serve a plan; False if it was forced to end."""
-    if plan.http.workers > 1:
+    if plan.http.workers > 1 or plan.recycle.is_wanted:
         return _run_workers(plan)
     import anyio
 
@@ -75,6 +75,7 @@ def _run_workers(plan: Plan) -> bool:
     from cubekit.workers import Master
     from cubekit.workers.commands import control_path
     from cubekit.workers.control import Control
+    from cubekit.workers.leaks import Leaks
     from cubekit.workers.questions import PATIENCE
 
     http = plan.http
@@ -91,7 +92,17 @@ def _run_workers(plan: Plan) -> bool:
         run = partial(_be_worker, plan)
         # Health is what takes longest to tell.
         patience = PATIENCE + plan.health.timeout
-        master = Master(listeners, run, control=control, ready=ready, note=_note, patience=patience)
+        alone = any(planned.descriptor.cube.exclusive for planned in plan.cubes.values())
+        master = Master(
+            listeners,
+            run,
+            control=control,
+            ready=ready,
+            note=_note,
+            patience=patience,
+            leaks=Leaks(plan.recycle),
+            one_at_a_time=alone,
+        )
         master.run()
     finally:
         for sock in (sock for own in sockets for sock in own):

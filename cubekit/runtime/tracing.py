@@ -95,7 +95,8 @@ class _AsTheCall(Sampler):
             sampled = parent.trace_flags.sampled
         else:
             active = active_call.get()
-            sampled = active is None or active[0].sampled
+            # The dispatcher begins a span for a sampled call only, whatever call it is within.
+            sampled = root_trace.get() is not None or active is None or active[0].sampled
         return SamplingResult(Decision.RECORD_AND_SAMPLE if sampled else Decision.DROP, attributes, parent.trace_state)
 
     def get_description(self) -> str:

@@ -14,6 +14,7 @@ from anyio.abc import SocketStream
 from cubekit.authoring.events import CubeHealthChanged, CubeRegistered, CubeStateChanged, Event, EventLoopBlocked
 from cubekit.ports.http.peers import Collect, Part
 from cubekit.runtime.bus import Bus
+from cubekit.runtime.healing import Healing, HealingStep
 from cubekit.workers.messages import Lines, Outgoing, encode
 
 __all__ = ["Link"]
@@ -35,9 +36,10 @@ class Link:
 
     alone = False
 
-    def __init__(self, channel: socket.socket, bus: Bus) -> None:
+    def __init__(self, channel: socket.socket, bus: Bus, healing: Healing) -> None:
         self._channel = channel
         self._bus = bus
+        self._healing = healing
         self._stream: SocketStream | None = None
         self._collect: dict[str, Collect] = {}
         self._asked: dict[int, tuple[anyio.Event, list[Part]]] = {}
@@ -144,6 +146,8 @@ class Link:
                     asked[0].set()
             case "leave":
                 self.told_to_leave.set()
+            case "note":
+                self._healing.note(HealingStep.RECYCLE, f"worker {message['worker']}", message["reason"])
             case "publish":
                 try:
                     event = _event(message["kind"], message["event"])

@@ -17,13 +17,16 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from cubekit.composition.service_file import RecycleSection
 from cubekit.ground.diagnostics import CubekitError, Diagnostic
 from cubekit.workers.control import Client, Control
 from cubekit.workers.forking import SIGNALS, Run, fork
+from cubekit.workers.leaks import Leaks
 from cubekit.workers.memory import settle
 from cubekit.workers.processes import Process, Slot, ended
 from cubekit.workers.questions import PATIENCE, Questions
 from cubekit.workers.switchboard import Switchboard
+from cubekit.workers.terminals import terminal_is_there
 
 __all__ = ["Master"]
 
@@ -44,6 +47,8 @@ class Master:
     :param ready: called once all workers are ready.
     :param note: told what happens, for people.
     :param patience: seconds that a worker has to answer what another one asks.
+    :param leaks: finds workers that are to be replaced for the memory that they have.
+    :param one_at_a_time: let a worker end before its successor starts: it has a cube of which there may be only one.
     """
 
     def __init__(
@@ -55,6 +60,8 @@ class Master:
         ready: Callable[[], None],
         note: Callable[[str], None],
         patience: float = PATIENCE,
+        leaks: Leaks | None = None,
+        one_at_a_time: bool = False,
     ) -> None:
         self._slots = [Slot(index, own) for index, own in enumerate(listeners)]
         self._run = run
@@ -63,6 +70,10 @@ class Master:
         """Those who want to know how the replacement ends."""
         self._ready = ready
         self._note = note
+        self._leaks = leaks or Leaks(RecycleSection())
+        self._one_at_a_time = one_at_a_time
+        self._recycled: str | None = None
+        """Why the worker that is being replaced is; None if all are, because somebody has asked for it."""
         self._selector = selectors.DefaultSelector()
         self._workers: dict[int, Process] = {}
         """By process id."""
@@ -88,7 +99,7 @@ class Master:
             end.setblocking(False)
         ignored = {signal.SIGHUP} if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else set()
         before = {number: signal.signal(number, lambda *_: None) for number in SIGNALS if number not in ignored}
-        self._has_terminal = _terminal_is_there()
+        self._has_terminal = terminal_is_there()
         wakeup = signal.set_wakeup_fd(theirs.fileno())
         self._selector.register(ours, selectors.EVENT_READ)
         self._control.register(self._selector)
@@ -137,18 +148,19 @@ class Master:
             elif (command := self._control.command(key.data)) is not None:
                 self._command(*command)
         self._control.tidy()
+        self._look_for_leaks()
         if signalled:  # last: a worker that has ended may have said something before
             for number in signals.recv(4096):
                 self._obey(signal.Signals(number))
 
     def _patience(self) -> float | None:
-        patience = min(self._switchboard.patience(), self._control.patience())
+        patience = min(self._switchboard.patience(), self._control.patience(), self._leaks.patience())
         return None if patience == math.inf else max(0.0, patience)
 
     def _obey(self, number: signal.Signals) -> None:
         if number is signal.SIGCHLD:
             self._reap()
-        elif number is signal.SIGHUP and (not self._has_terminal or _terminal_is_there()):
+        elif number is signal.SIGHUP and (not self._has_terminal or terminal_is_there()):
             self._replace()
         elif self._stopping:
             self.forced = True
@@ -164,10 +176,20 @@ class Master:
             self._to_replace.extend(self._slots)
             self._replace_next()
 
+    def _look_for_leaks(self) -> None:
+        if not self._announced or self._stopping or self._replacing is not None:
+            return
+        if (leak := self._leaks.look(self._switchboard.serving)) is not None:
+            worker, self._recycled = leak
+            self._note(f"worker {worker.slot.index} (process {worker.pid}) is recycled: {self._recycled}")
+            self._to_replace.append(worker.slot)
+            self._replace_next()
+
     def _replaced(self, problem: str | None) -> None:
-        self._replacing = None
+        replaced = "all workers have" if self._recycled is None else "the worker has"
+        self._replacing = self._recycled = None
         self._to_replace.clear()
-        self._note(problem or "all workers have been replaced")
+        self._note(problem or f"{replaced} been replaced")
         waiting, self._waiting = self._waiting, []
         for client in waiting:
             self._control.answer(client, {"done": problem is None, "problem": problem})
@@ -212,7 +234,10 @@ class Master:
             return
         slot = worker.slot
         if worker.leaving:
-            if self._replacing is slot and slot.successor is None:
+            if slot.serving is worker:  # it had to end first
+                slot.serving = None
+                self._fork(slot)
+            elif self._replacing is slot and slot.successor is None:
                 self._replace_next()
         elif slot.serving is worker:
             slot.serving = None
@@ -251,9 +276,10 @@ class Master:
         slot = worker.slot
         worker.ready = True
         before, slot.serving, slot.successor = slot.serving, worker, None
+        if self._replacing is slot and self._recycled is not None:
+            worker.say({"do": "note", "reason": self._recycled, "worker": slot.index})
         if before is not None:
-            before.leaving = True
-            before.say({"do": "leave"})
+            _let_go(before)
         elif self._replacing is slot:
             self._replace_next()  # its predecessor has died in the meantime
         elif not self._announced and len(self._switchboard.serving) == len(self._slots):
@@ -265,14 +291,13 @@ class Master:
             self._replaced(None)
             return
         slot = self._replacing = self._to_replace.popleft()
-        if slot.successor is None:
+        if self._one_at_a_time and slot.serving is not None:
+            _let_go(slot.serving)
+        elif slot.successor is None:
             self._fork(slot)
 
 
-def _terminal_is_there() -> bool:
-    """Whether this process has a terminal that has not hung up."""
-    try:
-        os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY))
-    except OSError:
-        return False
-    return True
+def _let_go(worker: Process) -> None:
+    """Have a worker finish what it does, and end."""
+    worker.leaving = True
+    worker.say({"do": "leave"})

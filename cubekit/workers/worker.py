@@ -28,7 +28,7 @@ async def run_worker(plan: Plan, listeners: Sequence[socket.socket], channel: so
     :raises CubekitError: as `Service.run` does.
     """
     service = Service(plan)
-    link = Link(channel, service.bus)
+    link = Link(channel, service.bus, service.healing)
     server = HttpServer(service, peers=link)
     server.adopt(listeners)
     service.bus.relay = link.publish

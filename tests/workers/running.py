@@ -59,6 +59,11 @@ class Worker(Cube):
             self.events.publish(Changed(what="x" * 500_000))
 
     @operation
+    async def leak(self, mib: int = 200) -> int:
+        self.leaked = [*getattr(self, "leaked", ()), bytearray(os.urandom(1 << 20) * mib)]
+        return os.getpid()
+
+    @operation
     async def die(self) -> None:
         os.abort()
 
@@ -92,8 +97,8 @@ class Up:
             assert answer.status == 200, text
             return json.loads(text) if "json" in answer.headers["content-type"] else text
 
-    def call(self, operation: str) -> Any:
-        return self.request(f"/api/v1/w/{operation}", "POST", "{}")["data"]
+    def call(self, operation: str, **arguments: Any) -> Any:
+        return self.request(f"/api/v1/w/{operation}", "POST", json.dumps(arguments))["data"]
 
     def workers(self) -> dict[int, int]:
         """The process of each worker that answers, by its number."""

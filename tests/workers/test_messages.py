@@ -14,6 +14,8 @@ from anyio.abc import SocketStream
 
 from cubekit import Event
 from cubekit.runtime.bus import Bus
+from cubekit.runtime.clock import SystemClock
+from cubekit.runtime.healing import Healing
 from cubekit.workers.link import Link
 from cubekit.workers.messages import Lines, Outgoing, encode
 from cubekit.workers.processes import Process, Slot
@@ -32,7 +34,7 @@ async def test_what_a_link_cannot_carry_harms_nobody(caplog: pytest.LogCaptureFi
     for end in (ours, theirs):
         end.setblocking(False)
     bus = Bus()
-    link = Link(theirs, bus)
+    link = Link(theirs, bus, Healing(SystemClock(), bus))
 
     async def fail() -> None:
         raise ZeroDivisionError("in a cube")
@@ -62,7 +64,8 @@ async def test_what_a_link_cannot_carry_harms_nobody(caplog: pytest.LogCaptureFi
 async def test_a_link_ends_quietly_while_events_flow(caplog: pytest.LogCaptureFixture) -> None:
     ours, theirs = socket.socketpair()
     theirs.setblocking(False)
-    link = Link(theirs, Bus())
+    bus = Bus()
+    link = Link(theirs, bus, Healing(SystemClock(), bus))
     with anyio.fail_after(20):
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(link.run)
@@ -80,7 +83,7 @@ async def test_a_link_loses_events_when_nobody_reads_but_nothing_else(caplog: py
     ours, theirs = socket.socketpair()
     theirs.setblocking(False)
     bus = Bus()
-    link = Link(theirs, bus)
+    link = Link(theirs, bus, Healing(SystemClock(), bus))
     while not bus.dropped:
         link.publish(Event())
     link.publish(Event())

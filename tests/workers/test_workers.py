@@ -281,3 +281,44 @@ def test_what_must_be_one_is_refused(service: Path) -> None:
     assert ended.returncode == 4
     (found,) = json.loads(ended.stdout)["errors"]
     assert (found["code"], "exclusive" in found["message"]) == ("CK214", True)
+
+
+LEAKING = '[recycle]\nmemory = "150MiB"\nevery = "200ms"\n'
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_worker_with_too_much_memory_is_recycled_and_nobody_notices(service: Path, workers: int) -> None:
+    service.write_text(service.read_text() + LEAKING)
+    with up(service, workers=workers) as running:
+        before = running.pids()
+        leaking = running.call("leak")
+        running.until_note("is recycled: it has")
+        running.until_note("the worker has been replaced")
+        after = running.pids()
+        assert leaking not in after
+        assert len(after) == workers
+        assert len(after & before) == workers - 1
+        assert running.answering() == after
+        [taken] = running.request("/cubes")["healing"]
+        assert taken["step"] == "recycle"
+        assert taken["reason"].endswith("and may have 150 MiB")
+
+
+def test_a_worker_with_an_exclusive_cube_ends_before_its_successor_starts(service: Path) -> None:
+    service.write_text(service.read_text() + LEAKING + '[cubes.one]\nuse = "one"\n')
+    with up(service, workers=1) as running:
+        leaking = running.call("leak")
+        running.until_note("the worker has been replaced")
+        assert leaking not in running.answering()
+        assert running.request("/health")["status"] == "pass"
+
+
+def test_growth_counts_from_when_a_worker_was_settled(service: Path) -> None:
+    policy = '[recycle]\ngrowth = "60MiB"\nsettled = "100ms"\nevery = "100ms"\n'
+    service.write_text(service.read_text() + policy)
+    with up(service, workers=1) as running:
+        [leaking] = running.pids()
+        while running.pids() == {leaking}:
+            running.call("leak", mib=5)
+        running.until_note("is recycled: it has grown by")
+        running.until_note("the worker has been replaced")
