@@ -31,16 +31,17 @@ _ROOT_VALID, _ROOT_RENEWED = timedelta(days=365), timedelta(days=60)
 _ROLES = (Targets.type, Snapshot.type, Timestamp.type)
 
 
-def sign_registry(directory: Path, keys: Path, *, now: datetime, valid: timedelta) -> Path:
+def sign_registry(directory: Path, keys: Path, *, now: datetime, valid: timedelta, new_key: bool = False) -> Path:
     """Sign ``registry.toml`` of a directory; return the ``root.json`` that readers need.
 
     :param keys: directory of the private keys ``root.pem`` and ``signing.pem``; both are made if it has neither.
     :param now: the present, in UTC.
     :param valid: how long readers may trust what is signed now.
-    :raises CubekitError: CK612 if a key is missing.
+    :param new_key: make another ``signing.pem``; what the old one signs is trusted no longer.
+    :raises CubekitError: CK612 if a key is missing, or not the one that readers know.
     """
     metadata = directory / METADATA
-    root = _root(metadata, keys, now)
+    root = _root(metadata, keys, now, new_key=new_key)
     number = _latest(metadata) + 1
     signer = _key(keys, "signing")
     content = (directory / TARGET).read_bytes()
@@ -76,28 +77,43 @@ def _drop_old(directory: Path, number: int) -> None:
             path.unlink()
 
 
-def _root(metadata: Path, keys: Path, now: datetime) -> Path:
-    """The newest root, made if there is none and renewed before it expires."""
+def _root(metadata: Path, keys: Path, now: datetime, *, new_key: bool) -> Path:
+    """The newest root, made if there is none, and renewed for a new key or before it expires."""
     versions = [int(path.name.partition(".")[0]) for path in metadata.glob("*.root.json")]
     if versions:
-        known: Metadata[Root] = Metadata.from_file(str(metadata / f"{max(versions)}.root.json"))
-        if known.signed.expires - now > _ROOT_RENEWED:
-            return metadata / f"{max(versions)}.root.json"
-        root = known.signed
+        newest = metadata / f"{max(versions)}.root.json"
+        root = Metadata[Root].from_file(str(newest)).signed
+        if new_key:
+            _key(keys, "root")  # without it there is no use in a new one
+            _make_key(keys / "signing.pem")
+            _vouch(root, _key(keys, "signing"))
+        elif _key(keys, "signing").public_key.keyid not in root.roles[Timestamp.type].keyids:
+            message = f"{keys / 'signing.pem'} is not the key that readers of this registry know"
+            raise CubekitError(Diagnostic("CK612", message, found=str(newest), fix="use its own keys, or --new-key"))
+        elif root.expires - now > _ROOT_RENEWED:
+            return newest
         root.version += 1
     else:
         if not any((keys / f"{name}.pem").exists() for name in ("root", "signing")):
-            _make_keys(keys)
+            _make_key(keys / "root.pem")
+            _make_key(keys / "signing.pem")
         root = Root(version=1, consistent_snapshot=True)
         root.add_key(_key(keys, "root").public_key, Root.type)
-        for role in _ROLES:
-            root.add_key(_key(keys, "signing").public_key, role)
+        _vouch(root, _key(keys, "signing"))
     root.expires = now + _ROOT_VALID
     signed = Metadata(root)
     signed.sign(_key(keys, "root"))
     path = metadata / f"{root.version}.root.json"
     write_whole(path, signed.to_bytes())
     return path
+
+
+def _vouch(root: Root, signer: CryptoSigner) -> None:
+    """Have the root name one key, and no other, for all that is signed often."""
+    for role in _ROLES:
+        for known in list(root.roles[role].keyids):
+            root.revoke_key(known, role)
+        root.add_key(signer.public_key, role)
 
 
 def _latest(metadata: Path) -> int:
@@ -108,12 +124,13 @@ def _latest(metadata: Path) -> int:
     return int(timestamp.signed.version)
 
 
-def _make_keys(keys: Path) -> None:
-    keys.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for name in ("root", "signing"):
-        handle = os.open(keys / f"{name}.pem", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "wb") as file:
-            file.write(CryptoSigner.generate_ed25519().private_bytes)
+def _make_key(path: Path) -> None:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    draft = path.with_suffix(".draft")
+    draft.unlink(missing_ok=True)  # of an interrupted attempt
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(CryptoSigner.generate_ed25519().private_bytes)
+    draft.replace(path)
 
 
 def _key(keys: Path, name: str) -> CryptoSigner:

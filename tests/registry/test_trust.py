@@ -185,6 +185,28 @@ def test_the_keys_of_a_year_ago_are_still_a_root(
     environment.ok("add", "greeter", cwd=service)
 
 
+def test_a_signing_key_in_wrong_hands(
+    environment: Environment, service: Path, signed: Path, keys: Path, tmp_path: Path
+) -> None:
+    stolen = tmp_path / "stolen"
+    stolen.mkdir()
+    shutil.copy(keys / "signing.pem", stolen)
+    before = shutil.copytree(signed, tmp_path / "before")
+    root = environment.ok("publish", "--to", signed, "--keys", keys, "--new-key")["root"]
+    assert root.endswith("2.root.json")
+    assert len(environment.ok("search", cwd=service)["cubes"]) == 2, "readers follow from the root that they have"
+    (problem,) = environment.refused(4, "publish", "--to", signed, "--keys", stolen)
+    assert problem["code"] == "CK612"
+    assert problem["message"].endswith("is not the key that readers of this registry know")
+    # The thief signs what he has, and brings it up beside the new root.
+    environment.ok("publish", "--to", before, "--keys", stolen)
+    environment.ok("publish", "--to", before, "--keys", stolen)
+    shutil.copy(root, before / "metadata")
+    shutil.rmtree(signed)
+    shutil.copytree(before, signed)
+    assert refused(environment, service)["code"] == "CK609"
+
+
 def test_a_missing_key(environment: Environment, signed: Path, keys: Path) -> None:
     (keys / "signing.pem").unlink()
     (problem,) = environment.refused(4, "publish", "--to", signed, "--keys", keys)

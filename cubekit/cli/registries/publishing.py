@@ -25,6 +25,7 @@ def publish(
     to: To = None,
     keys: Keys = None,
     valid: Valid = 30,
+    new_key: Annotated[bool, typer.Option("--new-key", help="Make another signing.pem; the old one is lost.")] = False,
     json: Json = False,
 ) -> None:
     """Add built cubes to a registry's directory. With --keys sign it; without a DIR only that, before it expires."""
@@ -37,7 +38,7 @@ def publish(
             console.progress(f"publishing {cube}")
             done.append(add(cube, directory))
     lines = [f"{one.distribution} {one.version}: {', '.join(one.files)}" for one in done]
-    root = _sign(directory, keys, valid)
+    root = _sign(directory, keys, valid, new_key=new_key)
     lines += [f"signed for {valid} days; readers need {root}"] if root else _unsigned(directory)
     published = [
         {"distribution": one.distribution, "version": one.version, "cubes": list(one.cubes), "files": list(one.files)}
@@ -81,7 +82,7 @@ def _directory(to: Path | None) -> Path:
     return found.parent if found.suffix == ".toml" else found
 
 
-def _sign(directory: Path, keys: Path | None, valid: int) -> Path | None:
+def _sign(directory: Path, keys: Path | None, valid: int, *, new_key: bool = False) -> Path | None:
     if keys is None:
         return None
     from datetime import UTC, datetime, timedelta
@@ -90,7 +91,7 @@ def _sign(directory: Path, keys: Path | None, valid: int) -> Path | None:
 
     console.progress("signing")
     now = datetime.now(UTC).replace(microsecond=0)
-    return sign_registry(directory, keys, now=now, valid=timedelta(days=valid))
+    return sign_registry(directory, keys, now=now, valid=timedelta(days=valid), new_key=new_key)
 
 
 def _unsigned(directory: Path) -> list[str]:
