@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 import tempfile
 import zipfile
@@ -163,11 +164,16 @@ def _described(wheel: Wheel) -> Mapping[str, Descriptor]:
 
 @contextmanager
 def _first_on_path(directory: str) -> Iterator[None]:
+    """Import from a directory before all others, and forget what was: the next wheel may have the same modules."""
     sys.path.insert(0, directory)
+    importlib.invalidate_caches()
     try:
         yield
     finally:
         sys.path.remove(directory)
+        for name, module in list(sys.modules.items()):
+            if str(getattr(module, "__file__", None) or "").startswith(directory):
+                del sys.modules[name]
 
 
 def _promises(descriptor: Descriptor, wheel: Wheel, declared: _Declared, metadata: TomlFile) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cubekit.registry.files import to_toml
-from tests.registry.market import Environment, plain
+from tests.registry.market import Environment, build, plain
 
 ROOT = Path(__file__).parents[2]
 
@@ -70,6 +70,27 @@ def test_what_a_release_changes(environment: Environment, service: Path, registr
     assert changes == {"permission": {"from": [], "to": ["files", "gpu"]}}
     (problem,) = environment.refused(3, "diff", "plain", "3", cwd=service)
     assert (problem["code"], problem["found"]) == ("CK602", "1.0.0, 2.0.0")
+
+
+def test_each_release_is_described_by_its_own_wheel(
+    environment: Environment, service: Path, registry: Path, tmp_path: Path
+) -> None:
+    code = "from cubekit import Cube, contract\nfrom typing import Protocol\n"
+    code += '@contract("test.own", version="{0}")\nclass Own(Protocol):\n    """Own."""\n'
+    code += 'class Plain(Cube, Own, implements="test.own@{0}"):\n    """Plain."""\n'
+    cubes = [
+        build(
+            tmp_path,
+            "cubekit-own",
+            version,
+            modules={"cubekit_own": code.format(version)},
+            cubes={"own": "cubekit_own:Plain"},
+        )
+        for version in ("1.0", "2.0")
+    ]
+    environment.ok("publish", *cubes, "--to", registry)
+    releases = environment.ok("show", "own", cwd=service)["cube"]["releases"]
+    assert [one["provides"] for one in releases] == [["test.own@1.0"], ["test.own@2.0"]]
 
 
 def test_a_registry_that_is_named_by_another_is_not_followed(
