@@ -20,7 +20,7 @@ from cubekit.registry.shelf import Shelf
 from cubekit.registry.verification import registry_problems
 from cubekit.registry.wheels import best_wheel, best_wheel_of, read_wheel, sha256_of
 
-__all__ = ["Changes", "install_locked", "needed", "prepare"]
+__all__ = ["Changes", "install_locked", "needed", "prepare", "requirements_of"]
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from cubekit.discovery.cache import cache_directory
 from cubekit.registry.copies import current_file
 from cubekit.registry.sources import Source, local_source, referred_sources
 
-__all__ = ["index_of", "matches", "search"]
+__all__ = ["all_sources", "index_of", "matches", "search"]
 
 _FORMAT = 1
 

@@ -16,7 +16,7 @@ from cubekit.ground.versions import SpecifierSet, Version, admits, range_text
 from cubekit.registry.files import to_toml, write_whole
 from cubekit.registry.resolver import Choice
 
-__all__ = ["Lock", "LockedCube", "LockedDistribution", "locked", "outdated_by", "read_lock", "write_lock"]
+__all__ = ["Lock", "LockedCube", "LockedDistribution", "lock_path", "locked", "outdated_by", "read_lock", "write_lock"]
 
 _HEAD = "# Written by cubekit registry; commit it. cubekit registry verify compares it with what is installed.\n"
 

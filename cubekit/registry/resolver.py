@@ -73,7 +73,8 @@ class _Search:
                 self._candidates.setdefault(name, self._admitted(self.shelf.get(name), wanted[name]))
             chosen = next(self._assign(sorted(wanted), {}), None)
             if chosen is None:
-                raise CubekitError(self.conflict or _unfit(sorted(wanted)))
+                assert self.conflict is not None  # noqa: S101 - every name has a candidate, so two did not fit
+                raise CubekitError(self.conflict)
             missing = next(self._missing(chosen), None)
             if missing is None:
                 return chosen
@@ -191,10 +192,6 @@ def _provided(choice: Choice, contract: str) -> Version | None:
 def _rank(version: str, kept: str | None) -> tuple[bool, bool, Version]:
     parsed = Version(version)
     return kept is not None and parsed == Version(kept), not parsed.is_prerelease, parsed
-
-
-def _unfit(names: list[str]) -> Diagnostic:
-    return Diagnostic("CK603", f"no releases of {', '.join(names)} fit together", fix="cubekit registry show NAME")
 
 
 def _only_yanked(found: Found, yanked: list[Release]) -> CubekitError:
