@@ -21,7 +21,14 @@ OK, FAILED, USAGE, NOT_FOUND, INVALID, UNTRUSTED, UNREACHABLE = range(7)
 """Exit codes of the public contract."""
 
 _INTERRUPTED = 130
-_EXIT_CODES = {"CK101": NOT_FOUND, "CK501": NOT_FOUND, "CK502": UNREACHABLE, "CK503": FAILED, "CK504": USAGE}
+_EXIT_CODES = {
+    "CK101": NOT_FOUND,
+    "CK501": NOT_FOUND,
+    "CK502": UNREACHABLE,
+    "CK503": FAILED,
+    "CK504": USAGE,
+    "CK505": FAILED,
+}
 
 
 def run() -> int:

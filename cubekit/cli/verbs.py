@@ -37,6 +37,7 @@ VERBS: Mapping[str, Verb] = {
     "info": Verb("installed:info", "Show one cube in full."),
     "new": Verb("scaffolds:new", "Make a cube or a service to begin with."),
     "check": Verb("compositions:check", "Tell everything that is wrong with a service or a cube."),
+    "test": Verb("proving:prove", "Hold a cube to the quality scale."),
     "graph": Verb("compositions:graph", "Show who needs what."),
     "openapi": Verb("compositions:openapi", "Print the API document of a service."),
     "up": Verb("serving:up", "Run a service."),

@@ -52,4 +52,5 @@ TITLES: dict[str, str] = {
     "CK502": "service cannot be reached",
     "CK503": "name or place is taken",
     "CK504": "argument cannot be used",
+    "CK505": "contract-test kit is not installed",
 }
