@@ -43,8 +43,9 @@ def new_cube(
         raise CubekitError(Diagnostic("CK503", message, fix="take another name"))
     module = name.replace("-", "_")
     title = "".join(word.capitalize() for word in name.split("-"))
-    written = _write("cube", target, {"name": name, "module": module, "title": title, "colour": colour})
-    steps = [f"cd {target}", "pip install -e .", "python -m pytest", "cubekit check ."]
+    values = {"name": name, "module": module, "title": title, "colour": colour}
+    written = _write(("cube", f"colours/{colour}"), target, values)
+    steps = [f"cd {target}", "pip install -e '.[test]'", "python -m pytest", "cubekit test .", "cubekit up examples"]
     _done(f"{colour.emoji} cube {name}", target, written, steps)
 
 
@@ -52,7 +53,7 @@ def new_cube(
 def new_service(name: Name, directory: Directory = Path(), json: Json = False) -> None:
     """Make a service that starts."""
     target = _target(name, directory)
-    written = _write("service", target, {"name": name})
+    written = _write(("service",), target, {"name": name})
     _done(f"service {name}", target, written, [f"cubekit up {target}"])
 
 
@@ -67,13 +68,15 @@ def _target(name: str, directory: Path) -> Path:
     return target
 
 
-def _write(kind: str, target: Path, values: dict[str, str]) -> list[Path]:
-    written: list[Path] = []
-    _write_tree(files("cubekit.cli") / "templates" / kind, target, values, written)
-    return written
+def _write(kinds: tuple[str, ...], target: Path, values: dict[str, str]) -> list[Path]:
+    """Write templates, the special ones over the general ones."""
+    written: dict[Path, None] = {}
+    for kind in kinds:
+        _write_tree(files("cubekit.cli") / "templates" / kind, target, values, written)
+    return list(written)
 
 
-def _write_tree(source: Traversable, target: Path, values: dict[str, str], written: list[Path]) -> None:
+def _write_tree(source: Traversable, target: Path, values: dict[str, str], written: dict[Path, None]) -> None:
     for entry in source.iterdir():
         name = entry.name.replace("MODULE", values.get("module", "")).removesuffix(".tmpl")
         if entry.is_dir():
@@ -82,7 +85,7 @@ def _write_tree(source: Traversable, target: Path, values: dict[str, str], writt
         file = target / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(Template(entry.read_text(encoding="utf-8")).substitute(values), encoding="utf-8")
-        written.append(file)
+        written[file] = None
 
 
 def _done(what: str, target: Path, written: list[Path], steps: list[str]) -> None:

@@ -7,11 +7,12 @@ import re
 from collections.abc import Iterator
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from cubekit.authoring.context import CallContext, Caller
-from cubekit.authoring.failures import Failure
+from cubekit.authoring.failures import DeadlineExceeded, Failure
 from cubekit.composition.operations import Operation, ResultKind
 from cubekit.composition.plan import PlannedCube
 from cubekit.kit.subjects import CREDENTIALS
@@ -22,10 +23,12 @@ from cubekit.runtime.service import Service
 if TYPE_CHECKING:
     from httpx2 import AsyncClient, Response
 
-__all__ = ["Outcome", "call", "endpoint_of", "no_mistakes", "send"]
+__all__ = ["Outcome", "addressable", "call", "endpoint_of", "no_mistakes", "request_headers", "send"]
 
 _ENOUGH = 20
 """Items after which a stream is left."""
+_PATIENCE, _STREAM_PATIENCE = 30.0, 0.1
+"""Seconds that a call may take, and after which a stream is left that has no more to say at the moment."""
 
 
 @dataclass(frozen=True)
@@ -71,26 +74,31 @@ def endpoint_of(service: Service, planned: PlannedCube, operation: Operation) ->
 
 
 async def call(
-    service: Service, planned: PlannedCube, operation: Operation, data: Any, principal: str = "kit"
+    service: Service, planned: PlannedCube, operation: Operation, data: Any, principal: str | None = None
 ) -> Outcome:
-    """Call an operation as another cube would.
+    """Call an operation as another cube would. A stream is left after a while.
 
     :param data: the input as JSON data, or bytes.
+    :param principal: who calls; by default somebody known if any operation asks for a scope.
     """
     arguments = operation.arguments(data if operation.input is None else operation.input.from_data(data))
     scope = operation.options.scope
-    context = CallContext(caller=Caller(principal, frozenset({scope} if scope else ())), port="kit")
+    caller = Caller(principal or ("kit" if _has_scopes(planned) else None), frozenset({scope} if scope else ()))
+    is_stream = operation.kind is ResultKind.STREAM
+    context = CallContext(caller, monotonic() + _patience(operation), port="kit")
     endpoint = endpoint_of(service, planned, operation)
+    items: list[Any] = []
     try:
-        if operation.kind is not ResultKind.STREAM:
+        if not is_stream:
             return Outcome(await endpoint.call(context, arguments))
-        items: list[Any] = []
         async with aclosing(endpoint.stream(context, arguments)) as stream:
             async for item in stream:
                 items.append(item)
                 if len(items) == _ENOUGH:
                     break
         return Outcome(items)
+    except DeadlineExceeded as failure:
+        return Outcome(items) if is_stream else Outcome(failure=failure)
     except Failure as failure:
         return Outcome(failure=failure)
 
@@ -101,7 +109,7 @@ async def send(client: AsyncClient, planned: PlannedCube, operation: Operation, 
     :param data: the input as JSON data; bytes are sent as they are.
     """
     verb, path = operation.http
-    headers = {"authorization": CREDENTIALS}
+    headers = request_headers(planned, operation)
     values = dict(data) if isinstance(data, dict) else {}
     names = {parameter.name: parameter.alias for parameter in operation.parameters}
 
@@ -112,9 +120,31 @@ async def send(client: AsyncClient, planned: PlannedCube, operation: Operation, 
     if not operation.has_body:
         return await client.request(verb, target, params=_texts(values), headers=headers)
     if isinstance(data, bytes):
-        headers["content-type"] = "application/octet-stream" if operation.takes_bytes else "application/json"
         return await client.request(verb, target, content=data, headers=headers)
     return await client.request(verb, target, json=values, headers=headers)
+
+
+def request_headers(planned: PlannedCube, operation: Operation) -> dict[str, str]:
+    """The headers of a request that is allowed, and does not last for ever."""
+    return {
+        "content-type": "application/octet-stream" if operation.takes_bytes else "application/json",
+        "x-request-timeout": str(_patience(operation)),
+        **({"authorization": CREDENTIALS} if _has_scopes(planned) else {}),
+    }
+
+
+def addressable(operation: Operation, data: Any) -> bool:
+    """Whether an input can be said over HTTP: what stands in the path must be one segment of it."""
+    texts = [_text(data.get(one.alias, "-")) for one in operation.parameters if one.source == "path"]
+    return all(text not in {"", ".", ".."} and "/" not in text for text in texts)
+
+
+def _patience(operation: Operation) -> float:
+    return _STREAM_PATIENCE if operation.kind is ResultKind.STREAM else _PATIENCE
+
+
+def _has_scopes(planned: PlannedCube) -> bool:
+    return any(operation.options.scope for operation in planned.descriptor.operations)
 
 
 def _texts(values: dict[str, Any]) -> dict[str, Any]:

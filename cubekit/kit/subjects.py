@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import anyio
+
 from cubekit.authoring.cubes import Clock, Cube
 from cubekit.authoring.failures import Unauthenticated
 from cubekit.authoring.security import Authenticator, Credentials, Identity
@@ -15,7 +17,7 @@ from cubekit.composition.compose import compose_document
 from cubekit.composition.cube_directory import cubes_of
 from cubekit.composition.descriptors import Descriptor, describe
 from cubekit.composition.documents import Document, read_document
-from cubekit.composition.operations import Operation
+from cubekit.composition.operations import Operation, ResultKind
 from cubekit.composition.plan import Plan, PlannedCube
 from cubekit.discovery import Catalogue, CubeInfo, scan
 from cubekit.discovery.cubes import normalised
@@ -31,6 +33,10 @@ CREDENTIALS = "Bearer cubekit-kit"
 """The ``Authorization`` header of a caller who may do everything."""
 
 _EXAMPLE = Path("examples", "service.toml")
+_FOR_VALUES, _FOR_STREAMS = 25, 3
+"""Inputs for each operation; the kit waits a while for what streams have to say."""
+_PATIENCE = 120.0
+"""Seconds that the service of one test may run."""
 _DOORKEEPER = "kit-doorkeeper"
 
 
@@ -74,7 +80,8 @@ class Subject:
         :param count: only so many of them.
         """
         if operation.name not in self._inputs:
-            self._inputs[operation.name] = good_inputs(operation)
+            most = _FOR_STREAMS if operation.kind is ResultKind.STREAM else _FOR_VALUES
+            self._inputs[operation.name] = good_inputs(operation, most)
         return self._inputs[operation.name][:count]
 
     def plan(self, config: Mapping[str, Any] | None = None, also: str | None = None) -> Plan:
@@ -105,10 +112,14 @@ class Subject:
     async def running(
         self, clock: Clock | None = None, also: str | None = None
     ) -> AsyncIterator[tuple[Service, PlannedCube]]:
-        """Run the service for the time of a ``with`` block."""
+        """Run the service for the time of a ``with`` block.
+
+        :raises TimeoutError: if it takes so long that it must hang.
+        """
         plan = self.plan(also=also)
-        async with Service(plan, clock).running() as service:
-            yield service, self.planned(plan)
+        with anyio.fail_after(_PATIENCE):
+            async with Service(plan, clock).running() as service:
+                yield service, self.planned(plan)
 
     def _document(self) -> tuple[Document, list[Diagnostic]]:
         if self.example is not None:

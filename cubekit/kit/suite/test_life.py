@@ -106,10 +106,12 @@ async def test_it_starts_again_after_a_crash(cube: Subject) -> None:
     async with cube.running(clock) as (service, planned):
         with service.bus.subscribe(CubeStateChanged) as changes:
             await crash(service, planned.name)
-            await clock.advance(_LONGEST_PAUSE)
-            async for change in changes:
-                if change.instance == planned.name and change.after == State.RUNNING:
-                    break
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(_let_time_pass, clock)
+                async for change in changes:
+                    if change.instance == planned.name and change.after == State.RUNNING:
+                        break
+                tasks.cancel_scope.cancel()
         assert (await service.health.check())[planned.name].status == "pass"
         with no_mistakes():
             for operation in cube.operations:
@@ -139,6 +141,12 @@ async def test_two_instances_run_in_one_service(cube: Subject) -> None:
     async with cube.running(also="kit-second") as (service, planned):
         health = await service.health.check()
         assert {health[name].status for name in (planned.name, "kit-second")} == {"pass"}
+
+
+async def _let_time_pass(clock: ControlledClock) -> None:
+    while True:
+        await clock.until_asleep()
+        await clock.advance(_LONGEST_PAUSE)
 
 
 def _problems(cube: Subject, config: dict[str, Any]) -> set[str]:
