@@ -38,6 +38,7 @@ VERBS: Mapping[str, Verb] = {
     "new": Verb("scaffolds:new", "Make a cube or a service to begin with."),
     "check": Verb("compositions:check", "Tell everything that is wrong with a service or a cube."),
     "test": Verb("proving:prove", "Hold a cube to the quality scale."),
+    "contract": Verb("contracts:contract", "Show and compare contracts."),
     "graph": Verb("compositions:graph", "Show who needs what."),
     "openapi": Verb("compositions:openapi", "Print the API document of a service."),
     "up": Verb("serving:up", "Run a service."),

@@ -39,6 +39,7 @@ TITLES: dict[str, str] = {
     "CK304": "contract is not kept",
     "CK305": "plugin cannot be used",
     "CK306": "installed entry point cannot be read",
+    "CK307": "contract changed more than its version says",
     # 4xx: the running service
     "CK401": "cube failed",
     "CK402": "cube did not start in time",

@@ -38,7 +38,16 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
         made = cubekit("new", "cube", f"my-{colour}", "--color", colour, cwd=directory)
         assert made.returncode == 0, made.stderr
         assert "cubekit test ." in made.stdout
-    pip = [python, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--no-index"]
+    pip: list[str | Path] = [
+        python,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--no-deps",
+        "--no-build-isolation",
+        "--no-index",
+    ]
     cubes = [part for colour in Colour for part in ("--editable", f"my-{colour}")]
     installed = run(*pip, *cubes, cwd=directory)
     assert installed.returncode == 0, installed.stderr
