@@ -24,7 +24,7 @@ ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYT
 PLACES, WORK = 8, 0.02
 """Calls at the same time and seconds of each: the capacity is what follows."""
 CAPACITY = PLACES / WORK
-OVERLOAD_SECONDS = 10
+OVERLOAD_SECONDS = 60
 
 _CUBES = f"""
 import anyio

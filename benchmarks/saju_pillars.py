@@ -24,7 +24,9 @@ from typing import Any
 import cubekit_saju
 
 Moment = tuple[int, int, int, int, int]
-Calculation = Callable[[Moment], object]
+Names = tuple[str, ...]
+"""Year, month, day and hour in Hanja."""
+Calculation = Callable[[Moment], Names]
 
 NODE_MODULES = Path(__file__).parent / ".node" / "node_modules"
 """Where ``npm install --prefix benchmarks/.node manseryeok lunar-javascript`` puts them."""
@@ -67,7 +69,7 @@ class Peer:
 def _lunar_python() -> Calculation:
     from lunar_python import Solar  # type: ignore[import-untyped]
 
-    def calculate(moment: Moment) -> tuple[str, ...]:
+    def calculate(moment: Moment) -> Names:
         eight = Solar.fromYmdHms(*moment, 0).getLunar().getEightChar()
         return eight.getYear(), eight.getMonth(), eight.getDay(), eight.getTime()
 
@@ -77,9 +79,12 @@ def _lunar_python() -> Calculation:
 def _sxtwl() -> Calculation:
     import sxtwl  # type: ignore[import-not-found]
 
-    def calculate(moment: Moment) -> tuple[object, ...]:
+    stems, branches = "甲乙丙丁戊己庚辛壬癸", "子丑寅卯辰巳午未申酉戌亥"
+
+    def calculate(moment: Moment) -> Names:
         day = sxtwl.fromSolar(*moment[:3])
-        return day.getYearGZ(False), day.getMonthGZ(), day.getDayGZ(), day.getHourGZ(moment[3])
+        found = day.getYearGZ(False), day.getMonthGZ(), day.getDayGZ(), day.getHourGZ(moment[3])
+        return tuple(stems[pillar.tg] + branches[pillar.dz] for pillar in found)
 
     return calculate
 
@@ -87,8 +92,9 @@ def _sxtwl() -> Calculation:
 def _tyme4py() -> Calculation:
     from tyme4py.solar import SolarTime  # type: ignore[import-not-found]
 
-    def calculate(moment: Moment) -> object:
-        return SolarTime.from_ymd_hms(*moment, 0).get_lunar_hour().get_eight_char().get_name()
+    def calculate(moment: Moment) -> Names:
+        name: str = SolarTime.from_ymd_hms(*moment, 0).get_lunar_hour().get_eight_char().get_name()
+        return tuple(name.split())
 
     return calculate
 
@@ -96,21 +102,25 @@ def _tyme4py() -> Calculation:
 def _sajupy() -> Calculation:
     from sajupy import calculate_saju  # type: ignore[import-not-found]
 
-    def calculate(moment: Moment) -> object:
-        return calculate_saju(*moment)
+    def calculate(moment: Moment) -> Names:
+        found = calculate_saju(*moment)
+        return tuple(found[f"{pillar}_pillar"] for pillar in ("year", "month", "day", "hour"))
 
     return calculate
 
 
 def _korean_saju() -> Calculation:
-    from datetime import datetime, timedelta, timezone
+    from datetime import datetime
 
     from korean_saju import Saju, load_bundled_data  # type: ignore[import-not-found]
 
-    korea, (_, terms) = timezone(timedelta(hours=9)), load_bundled_data()
+    _, terms = load_bundled_data()
 
-    def calculate(moment: Moment) -> object:
-        return Saju.from_birth(kst_moment=datetime(*moment, tzinfo=korea), solar_terms=terms)
+    def calculate(moment: Moment) -> Names:
+        saju = Saju.from_birth(kst_moment=datetime(*moment), solar_terms=terms)
+        return tuple(
+            pillar.hanja for pillar in (saju.year_pillar, saju.month_pillar, saju.day_pillar, saju.hour_pillar)
+        )
 
     return calculate
 
@@ -194,6 +204,18 @@ def _peer(work: Calculation, moments: list[Moment]) -> float:
     return (time.perf_counter() - started) / done * 1e6
 
 
+def _differing(work: Calculation, moments: list[Moment]) -> float:
+    """Return the percentage of births whose year or month pillar is not that of the instant in Korea.
+
+    Conventions play no part in these two; what makes them differ is the zone of the solar terms, Korea's historic time,
+    or terms that are known by the day only.
+    """
+    wrong = sum(
+        cubekit_saju.ganji_names(cubekit_saju.korean_pillars(*moment))[:2] != work(moment)[:2] for moment in moments
+    )
+    return wrong / len(moments) * 100
+
+
 def _batch(moments: list[Moment]) -> float:
     columns: list[list[int]] = [list(column) for column in zip(*moments, strict=True)]
     return _calls(cubekit_saju.korean_pillars_batch, [(*columns,)], _ROUNDS) / len(moments)
@@ -229,6 +251,11 @@ def run() -> list[dict[str, Any]]:
             _row(f"{peer.name}, random years", random_years, "us"),
             _row(f"{peer.name} / four pillars, random years", random_years / scalar, "x", _TARGETS.get(peer.name)),
             _row(f"{peer.name} / four pillars, one year", warm / scalar, "x", _TARGETS_WARM.get(peer.name)),
+            _row(
+                f"{peer.name}: births with another year or month pillar",
+                _differing(work, sorted(everywhere[:3_000])),
+                "%",
+            ),
         ]
     in_node = node_peers(everywhere[:500])
     if not in_node:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         Event,
         EventLoopBlocked,
         Events,
+        HealingStepTaken,
         Subscription,
     )
     from cubekit.authoring.failures import (
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from cubekit.authoring.models import Model, Page
     from cubekit.authoring.operations import Cache, operation, route
     from cubekit.authoring.security import Authenticator, Credentials, Identity
+    from cubekit.authoring.telemetry import Distribution, Measured, MetricDefinition, MetricKind, Telemetry
     from cubekit.ground.colours import Colour
     from cubekit.ground.diagnostics import CubekitError, Diagnostic
 
@@ -59,14 +61,19 @@ __all__ = [
     "DeadlineExceeded",
     "DeclarationError",
     "Diagnostic",
+    "Distribution",
     "Event",
     "EventLoopBlocked",
     "Events",
     "Failure",
+    "HealingStepTaken",
     "Health",
     "Identity",
     "Internal",
     "Invalid",
+    "Measured",
+    "MetricDefinition",
+    "MetricKind",
     "Model",
     "NoConfig",
     "NotFound",
@@ -75,6 +82,7 @@ __all__ = [
     "PermissionDenied",
     "RateLimited",
     "Subscription",
+    "Telemetry",
     "Unauthenticated",
     "Unavailable",
     "__version__",
@@ -93,6 +101,7 @@ _HOMES = {
     "authoring.cubes": ("Clock", "Cube", "NoConfig"),
     "authoring.events": (
         "CubeHealthChanged",
+        "HealingStepTaken",
         "CubeRegistered",
         "CubeStateChanged",
         "Event",
@@ -118,6 +127,7 @@ _HOMES = {
     "authoring.models": ("Model", "Page"),
     "authoring.operations": ("Cache", "operation", "route"),
     "authoring.security": ("Authenticator", "Credentials", "Identity"),
+    "authoring.telemetry": ("Distribution", "Measured", "MetricDefinition", "MetricKind", "Telemetry"),
     "ground.colours": ("Colour",),
     "ground.diagnostics": ("CubekitError", "Diagnostic"),
 }

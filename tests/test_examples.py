@@ -42,3 +42,12 @@ async def test_the_readme_shows_what_the_service_answers(name: str, anyio_backen
         answer: dict[str, Any] = (await client.post("/api/v1/saju/calculate", json=request)).json()
     assert answer["success"] is shown["success"]
     assert answer["data"]["sajuPan"] == shown["data"]["sajuPan"]
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+@pytest.mark.anyio
+async def test_the_example_with_monitoring(anyio_backend: str) -> None:
+    async with running(ROOT / "examples" / "saju" / "observed.toml") as service, http_client(service) as client:
+        report = {"page": "/saju", "vitals": [{"name": "LCP", "value": 900}]}
+        assert (await client.post("/api/v1/metrics/client", json=report)).status_code == 200
+        assert (await client.get("/api/v1/metrics/levels")).json()["data"].keys() == {"saju", "monitoring"}

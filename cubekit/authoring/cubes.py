@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from opentelemetry.metrics import Meter
     from opentelemetry.trace import Tracer
 
+    from cubekit.authoring.telemetry import Telemetry
+
 __all__ = ["Clock", "Cube", "Environment", "NoConfig"]
 
 
@@ -73,6 +75,10 @@ class Environment(Protocol):
     @property
     def tracer(self) -> Tracer:
         """Its tracer."""
+
+    @property
+    def telemetry(self) -> Telemetry:
+        """What the service measures and records."""
 
     @property
     def clock(self) -> Clock:
@@ -176,7 +182,8 @@ class Cube(Generic[C]):
     def tasks(self) -> TaskGroup:
         """A task group that lives as long as the instance: the only place for background work.
 
-        An exception that leaves one of its tasks is a crash of the cube, which is then restarted.
+        An exception that leaves one of its tasks is a crash of the cube, which is then restarted. Cancelling it ends
+        what runs in it, and the cube lives on; such a group takes no further tasks.
         """
         return self._environment.tasks
 
@@ -199,6 +206,11 @@ class Cube(Generic[C]):
     def tracer(self) -> Tracer:
         """An OpenTelemetry tracer for spans of the cube's own."""
         return self._environment.tracer
+
+    @property
+    def telemetry(self) -> Telemetry:
+        """What the service measures and records of all its cubes, for a cube that exports or shows it."""
+        return self._environment.telemetry
 
     @property
     def clock(self) -> Clock:

@@ -15,6 +15,7 @@ __all__ = [
     "Event",
     "EventLoopBlocked",
     "Events",
+    "HealingStepTaken",
     "Subscription",
 ]
 
@@ -73,6 +74,16 @@ class EventLoopBlocked(Event):
     """The instance that was called, or else the one whose code that is; empty if there are several."""
     stack: str = ""
     """What the event loop ran, outermost first, as a traceback shows it."""
+
+
+class HealingStepTaken(Event):
+    """The service has done something to heal itself."""
+
+    step: str
+    """``restart``, ``recycle``, ``give_up``, ``break``, ``resume``, ``fail_over`` or ``shed``."""
+    instance: str
+    """Whom it was done to."""
+    reason: str
 
 
 class Subscription(Protocol[E_co]):

@@ -26,9 +26,13 @@ _ROUTE = "__cubekit_route__"
 class Cache:
     """How long a result may be reused.
 
-    Keys contain the caller, unless the operation is ``public``. A result that is hashable, as frozen models without
-    lists and dicts are, is given to every caller as it is. Any other is copied for each of them, so that nobody changes
-    what the next one gets; that takes time, so return frozen values.
+    Keys contain the caller, unless the operation is ``public``, and the arguments, so exactly that no two share one.
+    Those may hold models, dataclasses, enumerations, and values and collections of the standard library; results of
+    calls with anything else are not kept, which is logged.
+
+    A result that is hashable, as frozen models without lists and dicts are, is given to every caller as it is. Any
+    other is copied for each of them, so that nobody changes what the next one gets; that takes time, so return frozen
+    values.
 
     :param ttl: seconds, or a text such as ``"24h"``.
     :param invalidated_by: event classes at whose arrival every result of the operation is forgotten.

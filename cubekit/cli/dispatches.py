@@ -9,7 +9,7 @@ from cubekit.cli.console import console
 from cubekit.composition.descriptors import Descriptor
 from cubekit.composition.operations import ResultKind
 from cubekit.composition.plan import Plan, PlannedCube
-from cubekit.composition.service_file import HealthSection, HttpSection, TelemetrySection
+from cubekit.composition.service_file import GroupSection, HealthSection, HttpSection, RecycleSection, TelemetrySection
 from cubekit.ground.diagnostics import CubekitError, Diagnostic, Place
 from cubekit.runtime.service import Service
 
@@ -44,10 +44,11 @@ def _alone(descriptor: Descriptor) -> Plan:
         name=name,
         source=descriptor.info.distribution,
         http=HttpSection(),
+        recycle=RecycleSection(),
         telemetry=TelemetrySection(),
         expose=("rest",),
         cubes={name: planned},
-        groups={},
+        groups={planned.group: GroupSection()},
         health=HealthSection(),
         ready=frozenset(),
     )

@@ -6,6 +6,7 @@ import logging
 import signal
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -48,49 +49,73 @@ def up(
 
 def _run(plan: Plan) -> bool:
     """Serve a plan; False if it was forced to end."""
-    if plan.http.workers > 1:
+    if plan.http.workers > 1 or plan.recycle.is_wanted:
         return _run_workers(plan)
     import anyio
 
     from cubekit.cli.serve import Serving
 
     serving = Serving(plan)
-    anyio.run(serving.run, (signal.SIGINT, signal.SIGTERM), backend_options=_event_loop())
+    anyio.run(serving.run, _ending_signals(), backend_options=_event_loop())
     return not serving.forced
+
+
+def _ending_signals() -> tuple[signal.Signals, ...]:
+    """SIGINT, SIGTERM, and the SIGHUP of a terminal that goes unless it is to be ignored, as under ``nohup``."""
+    ending = (signal.SIGINT, signal.SIGTERM)
+    if sys.platform == "win32" or signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        return ending
+    return (*ending, signal.SIGHUP)
 
 
 def _run_workers(plan: Plan) -> bool:
     """Serve a plan in several processes; False if it was forced to end."""
     from cubekit.cli.serve import announce
-    from cubekit.ports.http.listeners import listen, url_of
+    from cubekit.ports.http.listeners import accept_from_now_on, bind_together, url_of
     from cubekit.workers import Master
-    from cubekit.workers.control import Control, control_path
+    from cubekit.workers.commands import control_path
+    from cubekit.workers.control import Control
+    from cubekit.workers.leaks import Leaks
     from cubekit.workers.questions import PATIENCE
 
     http = plan.http
-    first = listen(http.host, http.port, shared=True)
-    port = first[0].getsockname()[1]
-    listeners = [first, *(listen(http.host, port, shared=True) for _ in range(http.workers - 1))]
-    url = url_of(http.host, first[0])
-    run = partial(_be_worker, plan)
-    control = Control(control_path(plan.name, port))
-    ready = partial(announce, plan, url, control.path)
-    # Health is what takes longest to tell.
-    patience = PATIENCE + plan.health.timeout
-    master = Master(listeners, run, control=control, ready=ready, note=_note, patience=patience)
+    sockets = bind_together(http.host, http.port, http.workers)
     try:
+        url, port = url_of(http.host, sockets[0][0]), sockets[0][0].getsockname()[1]
+        control = Control(control_path(plan.name, http.host, port))
+        try:
+            listeners = [accept_from_now_on(http.host, own) for own in sockets]
+        except CubekitError:
+            control.close()
+            raise
+        ready = partial(announce, plan, url, control.path)
+        run = partial(_be_worker, plan)
+        # Health is what takes longest to tell.
+        patience = PATIENCE + plan.health.timeout
+        alone = any(planned.descriptor.cube.exclusive for planned in plan.cubes.values())
+        master = Master(
+            listeners,
+            run,
+            control=control,
+            ready=ready,
+            note=_note,
+            patience=patience,
+            leaks=Leaks(plan.recycle),
+            one_at_a_time=alone,
+        )
         master.run()
     finally:
-        for listener in (sock for sockets in listeners for sock in sockets):
-            listener.close()
+        for sock in (sock for own in sockets for sock in own):
+            sock.close()
     return not master.forced
 
 
 def _note(text: str) -> None:
-    if console.as_json:
-        console.event({"event": "workers", "note": text})
-    else:
-        console.progress(text)
+    with suppress(OSError):  # whoever listened has gone, and that is no reason to stop
+        if console.as_json:
+            console.event({"event": "workers", "note": text})
+        else:
+            console.progress(text)
 
 
 def _be_worker(plan: Plan, index: int, sockets: Sequence[socket.socket], channel: socket.socket) -> int:
@@ -133,7 +158,7 @@ def replace(
     json: Json = False,
 ) -> None:
     """Replace the workers of a running service one by one, without a failed request. Exits with 1 if that fails."""
-    from cubekit.workers.control import ask
+    from cubekit.workers.commands import ask
 
     answer = ask(control, "replace")
     text = "all workers have been replaced" if answer["done"] else f"not replaced: {answer['problem']}"

@@ -17,6 +17,8 @@ __all__ = ["status"]
 _ORDER = ("pass", "warn", "fail")
 _PROCESS = {"event-loop:lag": "event loop", "worker:responsive": "workers"}
 """Checks that concern processes, and what people call them."""
+_HEALING_HEAD = ["WHEN", "HEALED", "BY", "REASON"]
+_STEPS_SHOWN = 5
 _HEAD = ["CUBE", "HEALTH", "FOR", "STATE", "RESTARTS", "VERSION", "CAUSE"]
 
 Document = dict[str, Any]
@@ -47,8 +49,22 @@ def _look(url: str) -> tuple[str, Document]:
     cubes = [{**cube, "health": checks.get(f"{cube['name']}:state", [])} for cube in manifest["cubes"]]
     process = {name: checks[name] for name in _PROCESS if name in checks}
     rows = [_HEAD, *_tree(cubes), *(_row(_PROCESS[name], entries) for name, entries in process.items())]
-    payload = {"service": manifest["service"], "status": health["status"], "cubes": cubes, "process": process}
-    return f"{manifest['service']} at {url}: {health['status']}\n\n{table(rows)}", payload
+    healing = manifest["healing"]
+    payload = {
+        "service": manifest["service"],
+        "status": health["status"],
+        "cubes": cubes,
+        "process": process,
+        "healing": healing,
+    }
+    text = f"{manifest['service']} at {url}: {health['status']}\n\n{table(rows)}"
+    if healing:
+        text += f"\n\n{table([_HEALING_HEAD, *map(_healing_row, healing[-_STEPS_SHOWN:])])}"
+    return text, payload
+
+
+def _healing_row(taken: Document) -> list[str]:
+    return [taken["at"].replace("T", " "), taken["instance"], taken["step"].replace("_", " "), taken["reason"]]
 
 
 def _tree(cubes: list[Document]) -> Iterator[list[str]]:

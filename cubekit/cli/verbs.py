@@ -45,6 +45,7 @@ VERBS: Mapping[str, Verb] = {
     "call": Verb("calls:call", "Call one operation.", takes_anything=True),
     "replace": Verb("serving:replace", "Replace the workers of a running service one by one."),
     "status": Verb("statuses:status", "Show a running service: its cubes, and what is wrong with them."),
+    "logs": Verb("recent_logs:logs", "Show what a running service has logged of late."),
     "top": Verb("tops:top", "Watch the cubes of a running service at work."),
     "doctor": Verb("doctoring:doctor", "Tell what is wrong with this installation."),
     "bench": Verb("measuring:bench", "Measure this checkout on this machine."),

@@ -6,6 +6,7 @@ import os
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 from cubekit.composition.documents import Document
 from cubekit.composition.service_file import CubeSection, ServiceFile
@@ -38,6 +39,8 @@ def check_availability(service: ServiceFile, document: Document) -> Iterator[Dia
             yield Diagnostic("CK110", f'unknown port "{port}"', place, needed=f"one of: {', '.join(_PORTS)}")
     if service.http.workers > 1 and not hasattr(os, "fork"):
         yield _later(document, "http.workers > 1 on this system", "http", "workers", fix="workers = 1")
+    if service.recycle.is_wanted and not Path("/proc/self/statm").exists():
+        yield _later(document, "recycle on this system, which has no /proc", "recycle", fix="remove [recycle]")
 
 
 def check_engine(name: str, section: CubeSection, document: Document) -> Iterator[Diagnostic]:

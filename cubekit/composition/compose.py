@@ -115,6 +115,7 @@ class _Composer:
             name=self.service.service.name,
             source=str(self.document.path),
             http=self.service.http,
+            recycle=self.service.recycle,
             telemetry=self.service.telemetry,
             expose=tuple(self.service.service.expose),
             cubes=cubes,

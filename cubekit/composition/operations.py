@@ -229,10 +229,6 @@ def _check_writer(
         raise DeclarationError(f"{where}: json={options.json!r} names no method of the cube")
     if kind is not ResultKind.VALUE:
         raise DeclarationError(f"{where}: json= is for operations that return a value, not for a {kind.value}")
-    if options.cache:
-        raise DeclarationError(
-            f"{where}: a result is either cached or written by {options.json}(): drop cache= or json="
-        )
     if not inspect.iscoroutinefunction(writer) or get_type_hints(writer).get("return") is not bytes:
         raise DeclarationError(f"{where}: {options.json} must be `async def` and return `bytes`")
     wanted, found = (list(inspect.signature(method).parameters.values())[1:] for method in (function, writer))

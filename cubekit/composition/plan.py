@@ -15,6 +15,7 @@ from cubekit.composition.service_file import (
     HealthSection,
     HttpSection,
     Limits,
+    RecycleSection,
     RetrySection,
     TelemetrySection,
 )
@@ -68,6 +69,7 @@ class Plan:
     name: str
     source: str
     http: HttpSection
+    recycle: RecycleSection
     telemetry: TelemetrySection
     expose: tuple[str, ...]
     cubes: Mapping[str, PlannedCube]

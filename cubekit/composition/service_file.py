@@ -141,6 +141,8 @@ class GroupSection(Section):
     """Restarts within ``within``; one more gives up."""
     within: Duration = 30.0
     backoff: Annotated[tuple[float, float], BeforeValidator(_backoff)] = (0.1, 10.0)
+    unhealthy: Duration | None = None
+    """Seconds that a running cube's own check may fail; after that it is recycled. None: as long as it likes."""
 
 
 class LiveSection(Section):
@@ -181,11 +183,30 @@ class TelemetrySection(Section):
     """Share of the requests whose spans are recorded, if somebody records and the caller does not say."""
 
 
+class RecycleSection(Section):
+    """``[recycle]``: a process that leaks is replaced; a new one starts beside it and takes its place."""
+
+    memory: Size | None = None
+    """Bytes of resident memory that a process may have."""
+    growth: Size | None = None
+    """Bytes that it may have more than when it was settled."""
+    settled: Duration = 60.0
+    """Seconds after its start from which on growth counts."""
+    every: Duration = 10.0
+    """Seconds between two looks."""
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether there is a limit."""
+        return self.memory is not None or self.growth is not None
+
+
 class ServiceFile(Section):
     """A whole service file, after its molecules and overrides were merged in."""
 
     service: ServiceSection
     http: HttpSection = HttpSection()
+    recycle: RecycleSection = RecycleSection()
     cubes: dict[InstanceName, CubeSection] = {}
     supervise: dict[InstanceName, GroupSection] = {}
     health: HealthSection = HealthSection()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 
-__all__ = ["format_duration", "parse_duration", "parse_rate", "parse_size"]
+__all__ = ["format_duration", "format_size", "parse_duration", "parse_rate", "parse_size"]
 
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 _BYTES = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "KB": 10**3, "MB": 10**6, "GB": 10**9}
@@ -54,6 +54,14 @@ def format_duration(seconds: float) -> str:
         if seconds < unit * until:
             return f"{seconds / unit:.3g} {name}"
     return f"{round(seconds / 86400, 1):g} d"
+
+
+def format_size(size: int) -> str:
+    """Return bytes as a text such as ``512 MiB``, rounded to whole units."""
+    for unit, factor in (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)):
+        if size >= 10 * factor or (factor == 1 << 10 and size >= factor):
+            return f"{round(size / factor)} {unit}"
+    return f"{size} B"
 
 
 def _scaled(value: float | str, units: dict[str, float] | dict[str, int], default: str, expected: str) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any, Protocol
 
@@ -13,19 +13,23 @@ from cubekit.authoring.cubes import Clock, Cube
 from cubekit.authoring.events import CubeRegistered
 from cubekit.ground.diagnostics import Diagnostic
 from cubekit.runtime.bus import Bus
+from cubekit.runtime.causes import alone, sentence
 from cubekit.runtime.host import Host, TimedOut
 from cubekit.runtime.instances import Instance, Life, State
 from cubekit.runtime.restarts import Restart
 from cubekit.runtime.tickets import Tickets
 
-__all__ = ["Child", "sentence"]
+__all__ = ["Child"]
 
 
 class Policy(Protocol):
     """Who decides what follows a crash; see `Supervisor`."""
 
-    def crashed(self, child: Child, cause: Exception | SystemExit) -> Restart | None:
-        """Return the restart that follows, or None if the child is given up."""
+    def crashed(self, child: Child, cause: Exception | SystemExit) -> Restart:
+        """Return the restart that has begun, for this child at least."""
+
+    def recycle(self, child: Child, reason: str) -> None:
+        """Begin a restart of a child that runs and is not well."""
 
 
 class Child:
@@ -61,14 +65,19 @@ class Child:
         self._living = False
         self._crashed = False
         """Whether the present life, or the last one, has ended before it was asked to."""
-        self._abandoned = False
         self._restart: Restart | None = None
+        """The one that it takes part in, or the last one."""
         self._log = logging.getLogger(f"cubekit.cube.{instance.name}")
 
     @property
+    def given_up(self) -> bool:
+        """Whether there will be no other life."""
+        return self._restart is not None and self._restart.problem is not None
+
+    @property
     def goes_on(self) -> bool:
-        """Whether it has run and has not been given up."""
-        return self.has_run and not self._abandoned
+        """Whether it has run, and another life may follow. Not if it is its turn to stop with the service."""
+        return self.has_run and not self.given_up and not self._stop.is_set()
 
     async def run(self, needed: Sequence[Instance], stopped_before: Sequence[Instance], stop: anyio.Event) -> None:
         """Run the instance until ``stop`` is set and everyone in ``stopped_before`` has finished.
@@ -89,23 +98,22 @@ class Child:
                 self.instance.finished.set()
             tasks.cancel_scope.cancel()
 
+    def recycle(self, reason: str) -> None:
+        """Let a new object take the place of the present one, which runs and is not well."""
+        self._policy.recycle(self, reason)
+
     def begin(self, restart: Restart) -> None:
         """Take part in a restart: end the present life, if there is one, and start anew when the turn comes."""
+        if self._restart is not None:
+            self._restart.leave(self)
         self._restart = restart
-        self.instance.restarts += 1
-        self.instance.expect_retry(restart.pause)
+        if restart.problem is None:
+            self.instance.restarts += 1
+            self.instance.expect_retry(restart.pause)
         if self._living:
             self._end.set()
         else:
-            restart.note_end(self)
-            self.instance.enter(State.RESTARTING, restart.reason)
-
-    def abandon(self) -> None:
-        """Start no more; end the present life, if there is one."""
-        self._abandoned = True
-        self._end.set()
-        if not self._living:
-            self._enter_abandoned()
+            self._note_end(restart)
 
     async def _await_stop(self, stopped_before: Sequence[Instance], stop: anyio.Event) -> None:
         await stop.wait()
@@ -115,46 +123,51 @@ class Child:
         self._end.set()
 
     async def _live(self) -> None:
-        while True:
+        while not (self._stop.is_set() or self.given_up):
             cause = await self._one_life()
-            if self._stop.is_set():
-                if cause is not None and not self._crashed:
-                    self._note_failed_stop(cause)
-                elif cause is not None:
-                    self._log.error("crashed: %s", sentence(cause), exc_info=cause)
-                break
-            if cause is not None:
-                self._log.error(
-                    "%s: %s", "crashed" if self.has_run else "could not start", sentence(cause), exc_info=cause
-                )
-                restart = self._policy.crashed(self, cause)
-                if restart is not None:
-                    await _first_of(partial(self._clock.sleep, restart.pause), restart.paused.wait, self._stop.wait)
-                    restart.paused.set()
-            if self._abandoned:
-                return
-            await _first_of(self._turn, self._stop.wait)
-            if self._abandoned:
-                return
-        self.instance.enter(State.STOPPED)
+            if cause is not None and not self._crashed:
+                self._note_failed_stop(cause)
+            elif cause is not None:
+                what = "crashed" if self.has_run else "could not start"
+                self._log.error("%s: %s", what, sentence(cause), exc_info=cause)
+                if not self._stop.is_set():
+                    await self._pause(self._policy.crashed(self, cause))
+            await _first_of(partial(self._in_restart, Restart.turn), self._stop.wait)
+        if not self.given_up:
+            self.instance.enter(State.STOPPED)
 
     async def _one_life(self) -> Exception | SystemExit | None:
         """Run one object; return what made it crash, or could not be started or stopped by."""
-        if self._stop.is_set():
-            return None
         self._living, self._crashed, self._end = True, False, anyio.Event()
         self.instance.enter(State.STARTING)
         try:
             await _first_of(self._run_host, self._end_while_starting)
         except BaseException as error:
-            cause = _cause(error)
+            cause = alone(error)
             if not isinstance(cause, Exception | SystemExit):
                 raise
+            self._crashed = self._crashed or not self._end.is_set()
             return cause
         finally:
             self._living = False
-            self._note_end()
+            if self._restart is not None and self._end.is_set() and (self.given_up or not self._stop.is_set()):
+                self._note_end(self._restart)
         return None
+
+    async def _pause(self, restart: Restart) -> None:
+        """Wait before the others and this one start, unless nobody does: it was given up, or stops with the service."""
+        if restart.problem is None:
+            await _first_of(partial(self._clock.sleep, restart.pause), restart.paused.wait, self._stop.wait)
+            if not self._stop.is_set():
+                restart.paused.set()
+
+    async def _in_restart(self, wait: Callable[[Restart, Child], Awaitable[None]]) -> None:
+        """Wait for something in the present restart, and in each that takes its place meanwhile."""
+        restart = None
+        while restart is not self._restart:
+            restart = self._restart
+            if restart is not None:
+                await wait(restart, self)
 
     async def _run_host(self) -> None:
         await self._host().run(self._started, self._until_drained, self._left)
@@ -169,6 +182,7 @@ class Child:
         instance = self.instance
         instance.life = self._life = Life(cube, self._tickets())
         instance.problem = None
+        instance.ailing = False
         instance.enter(State.RUNNING)
         if not self.has_run:
             self.has_run = True
@@ -178,13 +192,13 @@ class Child:
             )
         instance.settled.set()
         if self._restart is not None:
-            self._restart.note_start(self)
+            self._restart.note_settled(self)
 
     async def _until_drained(self) -> None:
         await self._end.wait()
         if self._restart is not None and not self._stop.is_set():
             # Those that stop before still call this one.
-            await _first_of(partial(self._restart.dependents_ended, self), self._stop.wait)
+            await _first_of(partial(self._in_restart, Restart.dependents_ended), self._stop.wait)
         self._refuse_calls()
         with anyio.move_on_after(self.instance.planned.stop_timeout) as limit:
             await self._life.tickets.drained()
@@ -203,56 +217,32 @@ class Child:
             self.instance.life = None
             self.instance.enter(State.STOPPING)
 
-    def _note_end(self) -> None:
-        if self._abandoned:
-            self._enter_abandoned()
-        elif self._restart is not None and self._end.is_set() and not self._stop.is_set():
-            self._restart.note_end(self)
-            self.instance.enter(State.RESTARTING, self._restart.reason)
-
-    def _enter_abandoned(self) -> None:
-        problem = self.instance.problem
+    def _note_end(self, restart: Restart) -> None:
+        """The object is gone: let those know who take part in the restart."""
+        restart.note_end(self)
+        if restart.problem is None:
+            self.instance.enter(State.RESTARTING, restart.reason)
+            return
+        restart.note_settled(self)
+        self.instance.problem = restart.problem
         state = State.DEGRADED if self.instance.planned.optional else State.FAILED
-        self.instance.enter(state, problem.message if problem else "")
-        if self._restart is not None and self in self._restart.children:
-            self._restart.note_end(self)
-            self._restart.note_start(self)
-
-    async def _turn(self) -> None:
-        restart = None
-        while restart is not self._restart and not self._abandoned:
-            restart = self._restart
-            assert restart is not None  # noqa: S101 - a life that ended for another reason left `_live`
-            await restart.turn(self)
+        self.instance.enter(state, restart.problem.message)
 
     def _note_failed_stop(self, cause: Exception | SystemExit) -> None:
-        """The cube is gone one way or the other, and the others still have to stop: say it, and go on."""
+        """The cube is gone one way or the other, and the others still have to stop or to start: say it, and go on."""
         planned = self.instance.planned
         if isinstance(cause, TimedOut):
             message = f'cube "{planned.name}" did not stop in time: {cause}'
-            fix = f'[cubes.{planned.name}] stop_timeout = "{2 * planned.stop_timeout:g}s"'
             found = f"it stood at\n{cause.stack}" if cause.stack else None
-            problem = Diagnostic("CK403", message, planned.place, found=found, fix=fix)
+            problem = Diagnostic("CK403", message, planned.place, found=found, fix=cause.fix(planned.name))
             self._log.error("%s", problem)
         else:
             problem = Diagnostic(
                 "CK403", f'cube "{planned.name}" failed while stopping: {sentence(cause)}', planned.place
             )
             self._log.error("failed while stopping: %s", sentence(cause), exc_info=cause)
-        self._stop_failed(problem)
-
-
-def sentence(error: BaseException) -> str:
-    """Return an exception's type and message."""
-    text = str(error).strip()
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
-
-
-def _cause(error: BaseException) -> BaseException:
-    """The exception itself, out of the groups that task groups put around it; a group of several stays."""
-    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
-        error = error.exceptions[0]
-    return error
+        if self._stop.is_set():
+            self._stop_failed(problem)
 
 
 async def _first_of(*functions: Callable[[], Any]) -> None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from opentelemetry.metrics import Meter
     from opentelemetry.trace import Tracer
 
-    from cubekit.runtime.telemetry import Telemetry
+    from cubekit.runtime.telemetry import ServiceTelemetry
 
 __all__ = ["InstanceEnvironment"]
 
@@ -33,21 +33,21 @@ class InstanceEnvironment:
     """Implements `Environment`. What an object has opened through it is closed at the end of the ``with`` block."""
 
     def __init__(
-        self, name: str, config: BaseModel, tasks: TaskGroup, bus: Bus, clock: Clock, telemetry: Telemetry
+        self, name: str, config: BaseModel, tasks: TaskGroup, bus: Bus, clock: Clock, telemetry: ServiceTelemetry
     ) -> None:
         self.name = name
         self.config = config
         self.tasks: TaskGroup = _BackgroundTasks(tasks)
         self.events = _LifeEvents(bus)
         self.clock = clock
-        self._telemetry = telemetry
+        self.telemetry = telemetry
 
     def __enter__(self) -> InstanceEnvironment:
         return self
 
     def __exit__(self, *exc_info: object) -> None:
         self.events.close()
-        self._telemetry.forget_callbacks(self.name)
+        self.telemetry.forget_callbacks(self.name)
 
     @property
     def log(self) -> logging.Logger:
@@ -57,12 +57,12 @@ class InstanceEnvironment:
     @property
     def meter(self) -> Meter:
         """The instance's meter."""
-        return self._telemetry.meter(self.name)
+        return self.telemetry.meter(self.name)
 
     @property
     def tracer(self) -> Tracer:
         """The instance's tracer."""
-        return self._telemetry.tracer(self.name)
+        return self.telemetry.tracer(self.name)
 
 
 class _LifeEvents:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 import anyio
@@ -38,6 +38,11 @@ class InstanceHealth:
     last_success: float | None = None
     """When the status was last seen to be ``pass``."""
 
+    @property
+    def ailing(self) -> bool:
+        """Whether the instance runs, and it is its own check that fails."""
+        return self.status == "fail" and self.instance.life is not None
+
 
 class HealthChecks:
     """Asks the cubes of a service how they are, all at the same time and within ``[health] timeout``.
@@ -50,6 +55,7 @@ class HealthChecks:
 
     def __init__(self, instances: Mapping[str, Instance], section: HealthSection, clock: Clock, bus: Bus) -> None:
         self._timeout = section.timeout
+        self._max_age = section.max_age
         self._clock = clock
         self._bus = bus
         self._checkups = {name: Checkup(instance, section, clock) for name, instance in instances.items()}
@@ -69,6 +75,13 @@ class HealthChecks:
             checkup.give_up()
             found[checkup.instance.name] = self._note(_judge(checkup, found))
         return {name: found[name] for name in found if name in wanted}
+
+    async def watch(self, found: Callable[[InstanceHealth], None]) -> None:
+        """Ask all instances again and again, and hand on what they say, until cancelled."""
+        while True:
+            await self._clock.sleep(self._max_age)
+            for health in (await self.check()).values():
+                found(health)
 
     def _with_providers(self, names: Iterable[str]) -> list[str]:
         known = set(names)
@@ -91,6 +104,7 @@ class HealthChecks:
             last_success=time if now.status == "pass" else before.last_success,
         )
         self._before[now.instance.name] = noted
+        now.instance.ailing = noted.ailing
         if changed:
             level = logging.INFO if now.status == "pass" else logging.WARNING
             _log.log(level, 'health of cube "%s": %s %s', now.instance.name, now.status, now.output)

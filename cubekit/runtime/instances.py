@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -61,6 +60,8 @@ class Instance:
         """Set once the first start has succeeded or failed: those that depend on it may go on."""
         self.finished = anyio.Event()
         """Set when it will never run again."""
+        self.ailing = False
+        """Whether it runs, and its own check failed when it was last asked: others are called first."""
         self._retry_at = 0.0
         self._bus = bus
         self._clock = clock
@@ -82,7 +83,7 @@ class Instance:
             self._bus.publish(CubeStateChanged(instance=self.name, before=before, after=state, reason=reason))
 
     def expect_retry(self, seconds: float) -> None:
-        """Note when the next try will be, for ``Retry-After``."""
+        """Note when the next try will be, for ``retry_after``."""
         self._retry_at = self._clock.monotonic() + seconds
 
     def living(self) -> Cube[Any]:
@@ -95,8 +96,8 @@ class Instance:
         return self.life.cube
 
     def unavailable(self) -> Unavailable:
-        """Return what a call is told that finds no object."""
-        wait = max(1.0, math.ceil(self._retry_at - self._clock.monotonic()))
+        """Return what a call is told that finds no object; ``retry_after`` is 0 if nobody knows."""
+        wait = max(0.0, self._retry_at - self._clock.monotonic())
         return Unavailable(
             'Cube "{instance}" is {state}.', retry_after=wait, instance=self.name, state=self.state.value
         )

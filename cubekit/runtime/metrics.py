@@ -53,7 +53,7 @@ class OperationMetrics:
         answered = self.duration.count - self.failures.total()
         return Counter({OK: answered, **self.failures}) if answered else self.failures
 
-    def count(self, outcome: str, seconds: float) -> None:
+    def count_failure(self, outcome: str, seconds: float) -> None:
         """Count a call that failed."""
         self.failures[outcome] += 1
         self.duration.observe(seconds)

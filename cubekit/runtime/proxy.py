@@ -31,12 +31,24 @@ class Provider:
     endpoints: Mapping[str, Endpoint]
 
 
-def make_proxy(contract: ContractInfo, providers: Sequence[Provider]) -> object:
-    """Return an object that keeps a contract by calling the first of its providers that runs.
+def _ignored(before: str, after: str) -> None:
+    """Of a proxy whose provider nobody follows."""
+
+
+def _ailing(provider: Provider) -> bool:
+    return provider.instance.ailing
+
+
+def make_proxy(
+    contract: ContractInfo, providers: Sequence[Provider], moved: Callable[[str, str], None] = _ignored
+) -> object:
+    """Return an object that keeps a contract by calling the first of its providers that runs and is well.
 
     If that one goes away during a call of an idempotent operation, the call fails over to the next.
+
+    :param moved: called with the names of the old and the new provider when another one answers.
     """
-    targets = _Targets(contract, providers)
+    targets = _Targets(contract, providers, moved)
     members: dict[str, Any] = {"__repr__": lambda self: f"<proxy of {contract}>"}
     for method in contract.methods:
         promised = getattr(contract.protocol, method)
@@ -49,9 +61,13 @@ def make_proxy(contract: ContractInfo, providers: Sequence[Provider]) -> object:
 class _Targets:
     """Chooses who answers."""
 
-    def __init__(self, contract: ContractInfo, providers: Sequence[Provider]) -> None:
+    def __init__(
+        self, contract: ContractInfo, providers: Sequence[Provider], moved: Callable[[str, str], None]
+    ) -> None:
         self._contract = contract
         self._providers = providers
+        self._moved = moved
+        self._answering = providers[0].instance.name
 
     def first(self) -> Provider:
         """The first provider that runs, else the first of all."""
@@ -66,6 +82,7 @@ class _Targets:
         :raises Unavailable: if the only provider that runs has no such method.
         """
         ready = [provider for provider in self._providers if provider.instance.life is not None]
+        ready.sort(key=_ailing)
         known = [endpoint for provider in ready if (endpoint := provider.endpoints.get(method)) is not None]
         if found := [endpoint for endpoint in known if not endpoint.refuses] or known:
             return found
@@ -79,6 +96,12 @@ class _Targets:
                 method=method,
             )
         return (endpoint,)
+
+    def note(self, endpoint: Endpoint) -> None:
+        """Note who answers now."""
+        before, self._answering = self._answering, endpoint.instance.name
+        if before != self._answering:
+            self._moved(before, self._answering)
 
     def chosen(self, method: str) -> _Callable:
         """Return what a call of a method goes to."""
@@ -101,11 +124,13 @@ class _FailOver:
     async def call(self, context: CallContext, arguments: Mapping[str, Any], deadline: float = NO_DEADLINE, /) -> Any:
         *others, last = self._targets.endpoints(self._method)
         for endpoint in others:
+            self._targets.note(endpoint)
             try:
                 return await endpoint.call(context, arguments, deadline)
             except Unavailable:
                 if not endpoint.operation.options.idempotent:
                     raise
+        self._targets.note(last)
         return await last.call(context, arguments, deadline)
 
 
@@ -116,14 +141,14 @@ def _forward(targets: _Targets, method: str, promised: Callable[..., Any]) -> Ca
         bound = signature.bind(proxy, *arguments, **keywords).arguments
         return dict(list(bound.items())[1:])
 
-    async def stream(proxy: object, *arguments: Any, **keywords: Any) -> AsyncIterator[Any]:
+    async def stream(proxy: object, /, *arguments: Any, **keywords: Any) -> AsyncIterator[Any]:
         context, deadline = active_call.get() or (CallContext(), NO_DEADLINE)
         endpoint = targets.endpoints(method)[0]
         async with aclosing(endpoint.stream(context, named(proxy, arguments, keywords), deadline)) as items:
             async for item in items:
                 yield item
 
-    def direct(proxy: object, *arguments: Any, **keywords: Any) -> Any:
+    def direct(proxy: object, /, *arguments: Any, **keywords: Any) -> Any:
         return getattr(targets.first().instance.living(), method)(*arguments, **keywords)
 
     if is_stream(promised):
@@ -134,39 +159,45 @@ def _forward(targets: _Targets, method: str, promised: Callable[..., Any]) -> Ca
 def _make_call(targets: _Targets, method: str, signature: inspect.Signature) -> Callable[..., Any]:
     """Write a function with the promised signature: binding arguments to one is dearer than the rest of a call."""
     proxy, *parameters = signature.parameters.values()
+    own = "_"  # begins the names that are ours: no parameter begins like that, whatever it is called
+    while any(name.startswith(own) for name in signature.parameters):
+        own += "_"
+    unset = _Unset(f"{own}unset")
     optional = [parameter.name for parameter in parameters if parameter.default is not parameter.empty]
     written = inspect.Signature(
         [
             parameter.replace(
-                annotation=parameter.empty, default=_UNSET if parameter.name in optional else parameter.empty
+                annotation=parameter.empty, default=unset if parameter.name in optional else parameter.empty
             )
             for parameter in (proxy, *parameters)
         ]
     )
     given = ", ".join(f"{p.name!r}: {p.name}" for p in parameters if p.name not in optional)
     # What is not given is not passed on: the provider has defaults of its own.
-    more = "".join(f"    if {name} is not UNSET:\n        _arguments[{name!r}] = {name}\n" for name in optional)
+    more = "".join(f"    if {name} is not {unset}:\n        {own}arguments[{name!r}] = {name}\n" for name in optional)
     source = f"""def call{written}:
-    _arguments = {{{given}}}
-{more}    _active = get_active()
-    _context, _deadline = (CallContext(), NO_DEADLINE) if _active is None else _active
-    return target.call(_context, _arguments, _deadline)
+    {own}arguments = {{{given}}}
+{more}    {own}active = {own}get_active()
+    {own}context, {own}deadline = ({own}CallContext(), {own}NO_DEADLINE) if {own}active is None else {own}active
+    return {own}target.call({own}context, {own}arguments, {own}deadline)
 """
     names: dict[str, Any] = {
-        "CallContext": CallContext,
-        "NO_DEADLINE": NO_DEADLINE,
-        "UNSET": _UNSET,
-        "target": targets.chosen(method),
-        "get_active": active_call.get,
+        f"{own}CallContext": CallContext,
+        f"{own}NO_DEADLINE": NO_DEADLINE,
+        f"{unset}": unset,
+        f"{own}target": targets.chosen(method),
+        f"{own}get_active": active_call.get,
     }
     exec(source, names)  # noqa: S102 - the source is our own; of the contract it has identifiers only
     call: Callable[..., Any] = names["call"]
     return call
 
 
+@dataclass(frozen=True)
 class _Unset:
+    """What a parameter is that was not given; written by its name in the function's source."""
+
+    name: str
+
     def __repr__(self) -> str:
-        return "UNSET"
-
-
-_UNSET = _Unset()
+        return self.name

@@ -12,9 +12,9 @@ import anyio
 from anyio.abc import TaskStatus
 
 from cubekit.authoring.context import CallContext
-from cubekit.authoring.contracts import ContractInfo
 from cubekit.authoring.cubes import Clock
 from cubekit.authoring.failures import NotFound
+from cubekit.composition.descriptors import Requirement
 from cubekit.composition.operations import Operation, make_route_operation
 from cubekit.composition.plan import Plan, PlannedCube
 from cubekit.ground.diagnostics import CubekitError, Diagnostic
@@ -22,17 +22,20 @@ from cubekit.runtime.bus import Bus
 from cubekit.runtime.cache import ResultCache
 from cubekit.runtime.child import Child
 from cubekit.runtime.clock import SystemClock
-from cubekit.runtime.dispatch import Endpoint, Parts
+from cubekit.runtime.dispatch import Endpoint, LayerState
 from cubekit.runtime.dispatch.admission import Admission
 from cubekit.runtime.dispatch.breaker import Breaker
 from cubekit.runtime.dispatch.retries import Retries
+from cubekit.runtime.healing import Healing
 from cubekit.runtime.health import HealthChecks
 from cubekit.runtime.host import Host
 from cubekit.runtime.instances import Instance, State
+from cubekit.runtime.measuring import measure
 from cubekit.runtime.proxy import Provider, make_proxy
 from cubekit.runtime.rate import RateLimiter
+from cubekit.runtime.recycling import Recycling
 from cubekit.runtime.supervisor import Supervisor
-from cubekit.runtime.telemetry import Telemetry
+from cubekit.runtime.telemetry import ServiceTelemetry
 from cubekit.runtime.tickets import Sweeper, asyncio_runs, make_sweeper, make_tickets
 from cubekit.runtime.watchdog import Watchdog
 
@@ -51,10 +54,11 @@ class Service:
         self.plan = plan
         self.clock = clock or SystemClock()
         self.bus = Bus()
-        self.telemetry = Telemetry()
+        self.telemetry = ServiceTelemetry(plan.name, tuple(plan.cubes), partial(measure, self))
         self.instances = {name: Instance(planned, self.bus, self.clock) for name, planned in plan.cubes.items()}
+        self.healing = Healing(self.clock, self.bus)
         admissions = {
-            name: Admission(planned.limits.queue)
+            name: Admission(planned.limits.queue, self.clock, partial(self.healing.note_shedding, name))
             for name, planned in plan.cubes.items()
             if planned.limits.queue is not None
         }
@@ -70,7 +74,7 @@ class Service:
         """What ports offer, by ``instance.operation``."""
         self.routes: Mapping[str, Endpoint] = {
             f"{name}.{route.method}": Endpoint(
-                instance, make_route_operation(route.method), Parts(admission=admissions.get(name))
+                instance, make_route_operation(route.method), LayerState(admission=admissions.get(name))
             )
             for name, instance in self.instances.items()
             for route in instance.planned.descriptor.routes
@@ -86,6 +90,8 @@ class Service:
         self._stop = anyio.Event()
         self._finished = anyio.Event()
         self._failures: list[Diagnostic] = []
+        self._children: dict[str, Child] = {}
+        self._recycling = Recycling(plan, self.clock, self._recycle)
 
     async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
         """Start all cubes, tell ``task_status``, and run until `stop` is called.
@@ -96,11 +102,14 @@ class Service:
         self._check_backend()
         sweeper = make_sweeper()
         supervisors = {
-            name: Supervisor(section, self.clock, self._give_up) for name, section in self.plan.groups.items()
+            name: Supervisor(section, self.clock, self.healing, self._give_up)
+            for name, section in self.plan.groups.items()
         }
         try:
             async with anyio.create_task_group() as watching:
                 watching.start_soon(self.watchdog.run)
+                if self._watches_health():
+                    watching.start_soon(self.health.watch, self._recycling.look_at)
                 async with anyio.create_task_group() as tasks:
                     for instance in self.instances.values():
                         needed = [self.instances[name] for name in instance.planned.depends_on]
@@ -176,53 +185,68 @@ class Service:
             if contract in instance.planned.descriptor.provides
         )
 
-    async def call(self, name: str, /, *, context: CallContext | None = None, **arguments: Any) -> Any:
+    async def call(self, name: str, context: CallContext | None = None, /, **arguments: Any) -> Any:
         """Call an operation from inside the process, with Python values: ``await call("saju.calculate", birth=birth)``.
 
+        :param context: who calls, until when, in which language; by default somebody unknown.
+        :param arguments: the operation's, whatever they are called.
         :raises Failure: what the operation raises.
         """
         return await self.endpoint(name).call(context or CallContext(), arguments)
 
-    def stream(
-        self, name: str, /, *, context: CallContext | None = None, **arguments: Any
-    ) -> AsyncGenerator[Any, None]:
-        """Call an operation that answers with a stream; close the generator when leaving it early."""
+    def stream(self, name: str, context: CallContext | None = None, /, **arguments: Any) -> AsyncGenerator[Any, None]:
+        """Call an operation that answers with a stream, as `call` does; close the generator when leaving it early."""
         return self.endpoint(name).stream(context or CallContext(), arguments)
 
     def _child(self, instance: Instance, supervisor: Supervisor, sweeper: Sweeper | None) -> Child:
         planned = instance.planned
         required = {
-            requirement.attribute: self._proxy(planned.bindings[requirement.attribute], requirement.contract)
-            for requirement in planned.descriptor.requires
+            requirement.attribute: self._proxy(instance, requirement) for requirement in planned.descriptor.requires
         }
         host = partial(Host, planned, required, self.bus, self.clock, self.telemetry)
         tickets = partial(make_tickets, sweeper)
         child = Child(instance, supervisor, host, tickets, self.bus, self.clock, self._failures.append)
         supervisor.add(child)
+        self._children[instance.name] = child
         return child
 
-    def _proxy(self, names: tuple[str, ...], contract: ContractInfo) -> object | None:
+    def _proxy(self, instance: Instance, requirement: Requirement) -> object | None:
+        names, contract = instance.planned.bindings[requirement.attribute], requirement.contract
         providers = [Provider(self.instances[name], self._endpoints[name]) for name in names]
-        return make_proxy(contract, providers) if providers else None
+        moved = partial(self.healing.note_move, f"{instance.name}.{requirement.attribute}")
+        return make_proxy(contract, providers, moved) if providers else None
 
     def _make_endpoints(self, instance: Instance, admission: Admission | None) -> dict[str, Endpoint]:
         planned = instance.planned
         return {
-            operation.method: Endpoint(instance, operation, self._parts(planned, operation, admission))
+            operation.method: Endpoint(instance, operation, self._layer_state(planned, operation, admission))
             for operation in planned.descriptor.operations
         }
 
-    def _parts(self, planned: PlannedCube, operation: Operation, admission: Admission | None) -> Parts:
+    def _layer_state(self, planned: PlannedCube, operation: Operation, admission: Admission | None) -> LayerState:
         options, clock = operation.options, self.clock
         breaker, retry = planned.breaker, planned.retry
-        return Parts(
+        name = f"{planned.name}.{operation.name}"
+        return LayerState(
             middleware=self.plan.plugins.middleware(planned.name, operation),
-            cache=ResultCache(operation, options.cache, clock, self.bus) if options.cache else None,
+            cache=ResultCache(name, options.cache, clock, self.bus, public=options.public) if options.cache else None,
             rate=RateLimiter(*options.rate, clock) if options.rate else None,
             admission=admission,
-            breaker=Breaker(breaker.failures, breaker.pause, clock) if breaker else None,
+            breaker=Breaker(
+                breaker.failures, breaker.pause, clock, partial(self.healing.note_breaker, planned.name, operation.name)
+            )
+            if breaker
+            else None,
             retries=Retries(retry.attempts, retry.budget) if retry and options.idempotent else None,
         )
+
+    def _watches_health(self) -> bool:
+        """Whether something follows from a check that fails: another provider is called, or the cube is recycled."""
+        bindings = (names for planned in self.plan.cubes.values() for names in planned.bindings.values())
+        return self._recycling.is_needed or any(len(names) > 1 for names in bindings)
+
+    def _recycle(self, name: str, reason: str) -> None:
+        self._children[name].recycle(reason)
 
     def _give_up(self, problem: Diagnostic) -> None:
         waiting = [

@@ -9,11 +9,17 @@ from collections.abc import Callable
 from cubekit.authoring.cubes import Clock
 from cubekit.composition.service_file import GroupSection
 from cubekit.ground.diagnostics import Diagnostic
-from cubekit.runtime.child import Child, sentence
+from cubekit.runtime.causes import sentence
+from cubekit.runtime.child import Child
+from cubekit.runtime.healing import Healing, HealingStep
 from cubekit.runtime.host import TimedOut
 from cubekit.runtime.restarts import Restart
 
-__all__ = ["Supervisor"]
+__all__ = ["Ailing", "Supervisor"]
+
+
+class Ailing(Exception):
+    """A cube runs, and its own check has failed for longer than it may."""
 
 
 class Supervisor:
@@ -23,18 +29,21 @@ class Supervisor:
     - ``rest_for_one``: and those in the group that depend on it, directly or not;
     - ``one_for_all``: and everybody else in the group.
 
-    More than ``max`` crashes within ``within`` seconds are too many, and who would have been restarted is given up.
-    Under ``one_for_one`` each instance's crashes count alone, otherwise the group's together. If a required instance is
-    given up the service stops: that is the escalation, and the next level is who runs the service. A first start that
-    fails is not followed by another.
+    More than ``max`` crashes within ``within`` seconds are too many: who would have been restarted is given up, and
+    ends in the same order. Under ``one_for_one`` each instance's crashes count alone, otherwise the group's together.
+    If a required instance is given up the service stops: that is the escalation, and the next level is who runs the
+    service. A first start that fails is not followed by another.
 
-    :param give_up: called when a required instance cannot go on.
+    :param give_up: called when required instances cannot go on, with the reason of all of them.
     """
 
-    def __init__(self, section: GroupSection, clock: Clock, give_up: Callable[[Diagnostic], None]) -> None:
+    def __init__(
+        self, section: GroupSection, clock: Clock, healing: Healing, give_up: Callable[[Diagnostic], None]
+    ) -> None:
         self._section = section
         self._clock = clock
         self._give_up = give_up
+        self._healing = healing
         self._children: list[Child] = []
         self._crashes: defaultdict[Child | None, deque[float]] = defaultdict(deque)
         self._restart: Restart | None = None
@@ -43,20 +52,46 @@ class Supervisor:
         """Look after a child too."""
         self._children.append(child)
 
-    def crashed(self, child: Child, cause: Exception | SystemExit) -> Restart | None:
-        """Decide what follows a crash, or a first start that failed; None if the child is given up."""
+    def crashed(self, child: Child, cause: Exception | SystemExit) -> Restart:
+        """Begin what follows a crash, or a first start that failed: a restart, or the end of who is given up."""
         exhausted = child.has_run and self._too_often(child)
-        child.instance.problem = _problem(child, cause, self._section, exhausted=exhausted)
-        if not child.has_run:
-            self._abandon(child)
-            return None
-        affected = self._affected(child)
-        if exhausted:
-            for other in affected:
-                other.instance.problem = child.instance.problem
-                self._abandon(other)
-            return None
-        return self._begin(affected, f"{child.instance.name} crashed: {sentence(cause)}", self._pause(child))
+        problem = child.instance.problem = _problem(child, cause, self._section, exhausted=exhausted)
+        reason = f"{child.instance.name} crashed: {sentence(cause)}"
+        affected = self._affected(child) if child.has_run else {child}
+        if not child.has_run or exhausted:
+            restart = Restart(affected, reason, problem=problem)
+        else:
+            restart = self._take_over(affected, reason, self._pause(child))
+        self._begin(restart, HealingStep.RESTART)
+        if restart.problem is not None and not all(one.instance.planned.optional for one in restart.children):
+            self._give_up(restart.problem)
+        return restart
+
+    def recycle(self, child: Child, reason: str) -> None:
+        """Let a new object take the place of one that runs and is not well, with those that the strategy names.
+
+        It counts as a crash, so that one that never gets well is given up in the end.
+        """
+        if not child.goes_on or child.instance.life is None:
+            return
+        cause = Ailing(reason)
+        if self._too_often(child):
+            child.instance.problem = _problem(child, cause, self._section, exhausted=True)
+            restart = Restart(self._affected(child), reason, problem=child.instance.problem)
+        else:
+            restart = self._take_over(self._affected(child), reason, 0.0)
+        self._begin(restart, HealingStep.RECYCLE)
+        restart.paused.set()
+        if restart.problem is not None and not all(one.instance.planned.optional for one in restart.children):
+            self._give_up(restart.problem)
+
+    def _begin(self, restart: Restart, step: HealingStep) -> None:
+        for one in restart.children:
+            one.begin(restart)
+            if one.has_run:
+                self._healing.note(
+                    HealingStep.GIVE_UP if restart.problem is not None else step, one.instance.name, restart.reason
+                )
 
     def _affected(self, child: Child) -> set[Child]:
         strategy = self._section.strategy
@@ -74,23 +109,16 @@ class Supervisor:
                 affected |= grown
         return affected
 
-    def _begin(self, affected: set[Child], reason: str, pause: float) -> Restart:
+    def _take_over(self, affected: set[Child], reason: str, pause: float) -> Restart:
+        """Who still waits in an earlier restart goes on in the new one, so that the order holds over both."""
         if self._section.strategy == "one_for_one":
-            restart = Restart(affected, pause, reason)
-        else:
-            # Who still waits in an earlier restart goes on in this one, so that the order holds over both.
-            before, waiting = self._restart, self._restart.unfinished if self._restart else frozenset()
-            restart = self._restart = Restart(affected | waiting, pause, reason)
-            if before is not None:
-                before.supersede()
-        for child in restart.children:
-            child.begin(restart)
-        return restart
-
-    def _abandon(self, child: Child) -> None:
-        child.abandon()
-        if not child.instance.planned.optional and child.instance.problem is not None:
-            self._give_up(child.instance.problem)
+            return Restart(affected, reason, pause)
+        before = self._restart
+        waiting = () if before is None else (child for child in before.unsettled if child.goes_on)
+        self._restart = Restart(affected.union(waiting), reason, pause)
+        if before is not None:
+            before.paused.set()
+        return self._restart
 
     def _pause(self, child: Child) -> float:
         first, last = self._section.backoff
@@ -112,16 +140,14 @@ def _problem(child: Child, cause: Exception | SystemExit, section: GroupSection,
     planned = child.instance.planned
     info = planned.descriptor.info
     name = f'cube "{planned.name}" ({info.distribution} {info.version})'
-    if isinstance(cause, TimedOut):
-        return Diagnostic(
-            "CK402",
-            f"{name}: {cause}",
-            planned.place,
-            found=f"it stands at\n{cause.stack}" if cause.stack else None,
-            fix=f'make it faster, or [cubes.{planned.name}] start_timeout = "{2 * planned.start_timeout:g}s"',
-        )
     if exhausted:
         allowed = f"{section.max} restarts within {section.within:g} s"
-        return Diagnostic("CK404", f"{name} crashed too often", planned.place, allowed, sentence(cause))
+        more = f"[supervise.{planned.group}] max = {2 * section.max + 1}"
+        fix = f"mend it, by the tracebacks in the log; or allow more: {more}"
+        return Diagnostic("CK404", f"{name} crashed too often", planned.place, allowed, sentence(cause), fix)
+    if isinstance(cause, TimedOut):
+        found = f"it stands at\n{cause.stack}" if cause.stack else None
+        return Diagnostic("CK402", f"{name}: {cause}", planned.place, found=found, fix=cause.fix(planned.name))
     message = f"{name} {'crashed' if child.has_run else 'could not start'}: {sentence(cause)}"
-    return Diagnostic("CK401", message, planned.place)
+    without = "" if planned.optional else f"; or do without it: [cubes.{planned.name}] optional = true"
+    return Diagnostic("CK401", message, planned.place, fix=f"mend it, by the traceback in the log{without}")

@@ -2,30 +2,56 @@
 
 from __future__ import annotations
 
+import os
+import socket
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property
 from typing import TYPE_CHECKING
+
+from cubekit.authoring.telemetry import Measured
 
 if TYPE_CHECKING:
     from opentelemetry.metrics import Meter
     from opentelemetry.sdk.metrics import MeterProvider
     from opentelemetry.sdk.metrics.export import InMemoryMetricReader, MetricsData
+    from opentelemetry.sdk.resources import Resource
+    from opentelemetry.sdk.trace import SpanProcessor
     from opentelemetry.trace import Tracer
 
     from cubekit.runtime.meters import InstanceMeter
 
-__all__ = ["Telemetry"]
+__all__ = ["ServiceTelemetry"]
 
 
-class Telemetry:
-    """Meters and tracers of one service.
+class ServiceTelemetry:
+    """Meters and tracers of one service; implements `cubekit.authoring.telemetry.Telemetry`.
 
-    Meters belong to a provider of the service's own, which `read` collects from; the process-wide provider, which can
-    be set once only, is left alone. Tracers are the process-wide provider's, and record nothing until one is set.
+    Meters belong to a provider of the service's own, which `collected` reads; the process-wide provider, which can
+    be set once only, is left alone. Tracers are the process-wide provider's, and record nothing until one is set:
+    `recording` sets one that hands spans on to whoever asks.
+
+    :param measure: returns the current values of the runtime's metrics.
     """
 
-    def __init__(self) -> None:
+    def __init__(
+        self, service: str, instances: Sequence[str], measure: Callable[[], Awaitable[Sequence[Measured]]]
+    ) -> None:
+        self.service = service
+        self.instances = instances
+        self._measure = measure
         self._reader: InMemoryMetricReader | None = None
         self._provider: MeterProvider | None = None
         self._meters: dict[str, InstanceMeter] = {}
+
+    @cached_property
+    def resource(self) -> Resource:
+        """What exports say of their origin: this service, in this process."""
+        from opentelemetry.sdk.resources import PROCESS_PID, SERVICE_INSTANCE_ID, SERVICE_NAME, Resource
+
+        pid = os.getpid()
+        instance = f"{socket.gethostname()}-{pid}"
+        return Resource.create({SERVICE_NAME: self.service, SERVICE_INSTANCE_ID: instance, PROCESS_PID: pid})
 
     def meter(self, instance: str) -> Meter:
         """Return the meter of an instance."""
@@ -34,7 +60,7 @@ class Telemetry:
             from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
             self._reader = InMemoryMetricReader()
-            self._provider = MeterProvider([self._reader], shutdown_on_exit=False)
+            self._provider = MeterProvider([self._reader], self.resource, shutdown_on_exit=False)
         if instance not in self._meters:
             from cubekit.runtime.meters import InstanceMeter
 
@@ -52,9 +78,25 @@ class Telemetry:
 
         return get_tracer(f"cubekit.cube.{instance}")
 
-    def read(self) -> MetricsData | None:
+    async def measured(self) -> Sequence[Measured]:
+        """Return the current values of the runtime's metrics."""
+        return await self._measure()
+
+    def collected(self) -> MetricsData | None:
         """Collect what the cubes have measured; None if no cube measures anything."""
         return self._reader.get_metrics_data() if self._reader else None
+
+    @contextmanager
+    def recording(self, processor: SpanProcessor) -> Iterator[None]:
+        """Hand every span of a sampled call to a processor, for the time of a ``with`` block."""
+        from cubekit.runtime.tracing import spans_of_process
+
+        spans = spans_of_process(self.resource)
+        spans.add(processor)
+        try:
+            yield
+        finally:
+            spans.remove(processor)
 
     def close(self) -> None:
         """Release the provider."""

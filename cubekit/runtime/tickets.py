@@ -21,6 +21,7 @@ from weakref import WeakSet
 import anyio
 
 from cubekit.authoring.failures import DeadlineExceeded, Failure
+from cubekit.runtime.causes import copied
 
 __all__ = ["NO_DEADLINE", "StreamTicket", "Sweeper", "Tickets", "asyncio_runs", "make_sweeper", "make_tickets"]
 
@@ -64,7 +65,7 @@ class Tickets(ABC):
     def interrupt(self, failure: Failure) -> None:
         """End every call under way with a failure."""
         for ticket in list(self.open):
-            ticket.interrupt(failure)
+            ticket.interrupt(copied(failure))
 
     async def drained(self) -> None:
         """Wait until no call is under way."""
@@ -85,14 +86,21 @@ class StreamTicket:
         self._tickets = tickets
         self._failure: Failure | None = None
 
-    @contextmanager
-    def item(self, deadline: float) -> Iterator[None]:
+    def item(self, deadline: float) -> AbstractContextManager[None]:
         """Run a block that waits for an item.
 
         :raises Failure: as `Tickets.call`, and if the stream was interrupted between two items.
         """
         if self._failure is not None:
             raise self._failure
+        return self.closing(deadline)
+
+    @contextmanager
+    def closing(self, deadline: float) -> Iterator[None]:
+        """Run the block that ends the stream, interrupted or not.
+
+        :raises Failure: as `Tickets.call`.
+        """
         tickets = self._tickets
         with tickets.call(deadline):
             tickets.open.discard(self)
@@ -150,11 +158,12 @@ class Sweeper:
 class TaskTicket:
     """A call in an asyncio task. Made when the call begins; `close` when it ends, or as a ``with`` block."""
 
-    __slots__ = ("_task", "_tickets", "deadline", "failure")
+    __slots__ = ("_cancelling", "_task", "_tickets", "deadline", "failure")
 
     def __init__(self, tickets: TaskTickets, deadline: float) -> None:
         self._tickets = tickets
         self._task: asyncio.Task[Any] = asyncio.current_task(tickets.loop)  # type: ignore[assignment]
+        self._cancelling = self._task.cancelling()  # already, before: a call may be part of a cleanup
         self.deadline = deadline
         self.failure: Failure | None = None
         """What it was interrupted with."""
@@ -177,7 +186,7 @@ class TaskTicket:
         self._tickets._close(self)
         if self.failure is None:
             return
-        if self._task.uncancel() > 0 and isinstance(error, asyncio.CancelledError):
+        if self._task.uncancel() > self._cancelling and isinstance(error, asyncio.CancelledError):
             return  # somebody else has cancelled the task too, and that goes on
         raise self.failure from (None if isinstance(error, asyncio.CancelledError) else error)
 

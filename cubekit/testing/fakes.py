@@ -13,7 +13,7 @@ from cubekit.authoring.cubes import Cube
 __all__ = ["fake"]
 
 
-def fake(contract: type, **methods: Callable[..., Any]) -> type[Cube[Any]]:
+def fake(contract: type, /, **methods: Callable[..., Any]) -> type[Cube[Any]]:
     """Return a cube that keeps a contract with the given functions, which take the contract's arguments (no ``self``)::
 
         async def calculate(birth: Birth) -> Chart: ...
@@ -35,7 +35,7 @@ def fake(contract: type, **methods: Callable[..., Any]) -> type[Cube[Any]]:
 def _member(contract: type, name: str, function: Callable[..., Any] | None) -> Callable[..., Any]:
     promised = getattr(contract, name)
 
-    def answer(self: object, *arguments: Any, **keywords: Any) -> Any:
+    def answer(self: object, /, *arguments: Any, **keywords: Any) -> Any:
         if function is None:
             raise AssertionError(f"the fake of {contract.__name__} was asked for {name}(), which the test did not give")
         return function(*arguments, **keywords)
@@ -47,7 +47,7 @@ def _like(promised: Callable[..., Any], answer: Callable[..., Any]) -> Callable[
     """Wrap the answer as the same kind of function, with the promised signature."""
 
     @functools.wraps(promised)
-    async def stream(self: object, *arguments: Any, **keywords: Any) -> Any:
+    async def stream(self: object, /, *arguments: Any, **keywords: Any) -> Any:
         items = answer(self, *arguments, **keywords)
         try:
             async for item in items:
@@ -58,7 +58,7 @@ def _like(promised: Callable[..., Any], answer: Callable[..., Any]) -> Callable[
                 await items.aclose()
 
     @functools.wraps(promised)
-    async def call(self: object, *arguments: Any, **keywords: Any) -> Any:
+    async def call(self: object, /, *arguments: Any, **keywords: Any) -> Any:
         return await answer(self, *arguments, **keywords)
 
     if is_stream(promised):

@@ -27,6 +27,7 @@ from cubekit.authoring.cubes import Cube
 from cubekit.authoring.events import CubeStateChanged
 from cubekit.composition.plugins import Next
 from cubekit.runtime.service import Service
+from cubekit.testing.interception import intercepted
 
 __all__ = ["blocking", "crash", "dead_collector", "failing", "full_disk", "hanging", "leaking", "slow"]
 
@@ -186,7 +187,7 @@ def _injected(service: Service, name: str, fault: Fault) -> AbstractContextManag
             async def layer(context: CallContext, arguments: Mapping[str, Any], call_next: Next) -> Any:
                 return await fault(lambda: call_next(context, arguments))
 
-            return endpoint.intercepted(layer)
+            return intercepted(endpoint, layer)
         if member in _STEPS:
             return _injected_step(service.instances[instance].planned.descriptor.cube, instance, member, fault)
     known = [*service.endpoints, *(f"{name}.{step}" for name in service.instances for step in _STEPS)]

@@ -7,38 +7,39 @@ the master keeps all of them open, so that what waits in one is served by the ne
 
 from __future__ import annotations
 
+import math
 import os
 import selectors
 import signal
 import socket
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
-from itertools import chain
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from cubekit.composition.service_file import RecycleSection
 from cubekit.ground.diagnostics import CubekitError, Diagnostic
 from cubekit.workers.control import Client, Control
+from cubekit.workers.forking import SIGNALS, Run, fork
+from cubekit.workers.leaks import Leaks
 from cubekit.workers.memory import settle
-from cubekit.workers.processes import Process
+from cubekit.workers.processes import Process, Slot, ended
 from cubekit.workers.questions import PATIENCE, Questions
+from cubekit.workers.switchboard import Switchboard
+from cubekit.workers.terminals import terminal_is_there
 
-__all__ = ["Master", "Run"]
-
-Run = Callable[[int, Sequence[socket.socket], socket.socket], int]
-"""Runs a worker, given its index, its listening sockets and its end of the channel; returns its exit status."""
+__all__ = ["Master"]
 
 _MOST_DEATHS = 5
 _WITHIN = 30.0
 """Workers that may die within so many seconds; one more, and the service stops."""
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD)
-
 
 class Master:
     """Runs ``workers`` processes until SIGINT or SIGTERM, which drain them; a second signal kills.
 
-    SIGHUP replaces the workers one by one, each only after its successor is ready.
+    SIGHUP replaces the workers one by one, each only after its successor is ready. If it comes because the master's
+    terminal has gone, it is as SIGTERM. If it was ignored before, as under ``nohup``, it still is.
 
     Through the control socket others can ask for the same, and be told when it is done.
 
@@ -46,6 +47,8 @@ class Master:
     :param ready: called once all workers are ready.
     :param note: told what happens, for people.
     :param patience: seconds that a worker has to answer what another one asks.
+    :param leaks: finds workers that are to be replaced for the memory that they have.
+    :param one_at_a_time: let a worker end before its successor starts: it has a cube of which there may be only one.
     """
 
     def __init__(
@@ -57,24 +60,29 @@ class Master:
         ready: Callable[[], None],
         note: Callable[[str], None],
         patience: float = PATIENCE,
+        leaks: Leaks | None = None,
+        one_at_a_time: bool = False,
     ) -> None:
-        self._listeners = listeners
+        self._slots = [Slot(index, own) for index, own in enumerate(listeners)]
         self._run = run
         self._control = control
         self._waiting: list[Client] = []
         """Those who want to know how the replacement ends."""
         self._ready = ready
         self._note = note
+        self._leaks = leaks or Leaks(RecycleSection())
+        self._one_at_a_time = one_at_a_time
+        self._recycled: str | None = None
+        """Why the worker that is being replaced is; None if all are, because somebody has asked for it."""
         self._selector = selectors.DefaultSelector()
         self._workers: dict[int, Process] = {}
         """By process id."""
-        self._current: dict[int, Process] = {}
-        """By index: those that serve."""
-        self._to_replace: deque[int] = deque()
+        self._to_replace: deque[Slot] = deque()
         self._deaths: deque[float] = deque()
-        self._questions = Questions(patience)
+        self._switchboard = Switchboard(self._selector, self._slots, Questions(patience), self._is_ready)
         self._announced = False
-        self._replacing = False
+        self._replacing: Slot | None = None
+        """Whose worker is being replaced; others may follow."""
         self._stopping = False
         self._failure: Diagnostic | None = None
         self.forced = False
@@ -89,14 +97,16 @@ class Master:
         ours, theirs = socket.socketpair()
         for end in (ours, theirs):
             end.setblocking(False)
-        before = {number: signal.signal(number, lambda *_: None) for number in _SIGNALS}
+        ignored = {signal.SIGHUP} if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else set()
+        before = {number: signal.signal(number, lambda *_: None) for number in SIGNALS if number not in ignored}
+        self._has_terminal = terminal_is_there()
         wakeup = signal.set_wakeup_fd(theirs.fileno())
         self._selector.register(ours, selectors.EVENT_READ)
-        self._selector.register(self._control.socket, selectors.EVENT_READ, self._control)
-        self._to_close = [ours, theirs, self._control.socket]
+        self._control.register(self._selector)
+        self._to_close = [ours, theirs]
         try:
-            for index in range(len(self._listeners)):
-                self._current[index] = self._fork(index)
+            for slot in self._slots:
+                self._fork(slot)
             while self._workers:
                 self._step(ours)
         finally:
@@ -114,58 +124,43 @@ class Master:
 
     # Workers
 
-    def _fork(self, index: int) -> Process:
-        ours, theirs = socket.socketpair()
-        ours.setblocking(False)
-        pid = os.fork()
-        if pid == 0:
-            os._exit(self._be_worker(index, ours, theirs))
-        theirs.close()
-        worker = self._workers[pid] = Process(index, pid, ours)
-        self._selector.register(ours, selectors.EVENT_READ, worker)
-        return worker
+    def _fork(self, slot: Slot) -> None:
+        """Start a worker, which takes its place once it is ready."""
+        worker = slot.successor = fork(slot, self._run, self._left_behind(slot))
+        self._workers[worker.pid] = worker
+        self._switchboard.connect(worker)
 
-    def _be_worker(self, index: int, ours: socket.socket, theirs: socket.socket) -> int:
-        """Leave everything of the master behind, and run. Nothing may come back from here."""
-        try:
-            signal.set_wakeup_fd(-1)
-            for number in _SIGNALS:
-                signal.signal(number, signal.SIG_DFL)
-            signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to all; the master decides
-            # Whoever is connected to the master would wait for these copies to be closed too.
-            open_here: list[Any] = [key.fileobj for key in self._selector.get_map().values()]
-            self._selector.close()
-            others = (sockets for other, sockets in enumerate(self._listeners) if other != index)
-            waiting = (client.connection for client in self._waiting)
-            for one in (ours, *open_here, *self._to_close, *waiting, *chain.from_iterable(others)):
-                one.close()
-            return self._run(index, self._listeners[index], theirs)
-        except BaseException:  # noqa: BLE001 - the frames below are the master's
-            import traceback
-
-            traceback.print_exc()
-            return 1
+    def _left_behind(self, slot: Slot) -> Iterator[Any]:
+        yield from [key.fileobj for key in self._selector.get_map().values()]
+        yield self._selector
+        yield from self._to_close
+        yield from self._control.sockets()
+        yield from (sock for other in self._slots if other is not slot for sock in other.listeners)
 
     def _step(self, signals: socket.socket) -> None:
-        self._send()
-        for key, _ in self._selector.select(self._questions.patience()):
+        self._switchboard.send()
+        signalled = False
+        for key, _ in self._selector.select(self._patience()):
             if key.data is None:
-                for number in signals.recv(4096):
-                    self._obey(signal.Signals(number))
-            elif isinstance(key.data, Control):
-                if (client := key.data.accept()) is not None:
-                    self._selector.register(client.connection, selectors.EVENT_READ, client)
-            elif isinstance(key.data, Client):
-                self._command(key.data)
-            else:
-                self._receive(key.data)
-        for asker, message in self._questions.overdue():
-            self._tell(asker, message)
+                signalled = True
+            elif isinstance(key.data, Process):
+                self._switchboard.receive(key.data)
+            elif (command := self._control.command(key.data)) is not None:
+                self._command(*command)
+        self._control.tidy()
+        self._look_for_leaks()
+        if signalled:  # last: a worker that has ended may have said something before
+            for number in signals.recv(4096):
+                self._obey(signal.Signals(number))
+
+    def _patience(self) -> float | None:
+        patience = min(self._switchboard.patience(), self._control.patience(), self._leaks.patience())
+        return None if patience == math.inf else max(0.0, patience)
 
     def _obey(self, number: signal.Signals) -> None:
         if number is signal.SIGCHLD:
             self._reap()
-        elif number is signal.SIGHUP:
+        elif number is signal.SIGHUP and (not self._has_terminal or terminal_is_there()):
             self._replace()
         elif self._stopping:
             self.forced = True
@@ -176,43 +171,42 @@ class Master:
             self._stop()
 
     def _replace(self) -> None:
-        if self._announced and not self._stopping and not self._replacing:
+        if self._announced and not self._stopping and self._replacing is None:
             self._note("replacing the workers one by one")
-            self._replacing = True
-            self._to_replace.extend(self._current)
+            self._to_replace.extend(self._slots)
+            self._replace_next()
+
+    def _look_for_leaks(self) -> None:
+        if not self._announced or self._stopping or self._replacing is not None:
+            return
+        if (leak := self._leaks.look(self._switchboard.serving)) is not None:
+            worker, self._recycled = leak
+            self._note(f"worker {worker.slot.index} (process {worker.pid}) is recycled: {self._recycled}")
+            self._to_replace.append(worker.slot)
             self._replace_next()
 
     def _replaced(self, problem: str | None) -> None:
-        self._replacing = False
+        replaced = "all workers have" if self._recycled is None else "the worker has"
+        self._replacing = self._recycled = None
         self._to_replace.clear()
-        self._note(problem or "all workers have been replaced")
+        self._note(problem or f"{replaced} been replaced")
         waiting, self._waiting = self._waiting, []
         for client in waiting:
-            client.answer({"done": problem is None, "problem": problem})
+            self._control.answer(client, {"done": problem is None, "problem": problem})
 
-    def _command(self, client: Client) -> None:
-        try:
-            data = client.connection.recv(1 << 16)
-            commands = list(client.lines.feed(data))
-        except (OSError, ValueError):
-            data, commands = b"", []
-        if commands or not data:
-            self._selector.unregister(client.connection)
-        match commands:
-            case []:
-                if not data:
-                    client.connection.close()
-            case [{"do": "status"}]:
-                client.answer({"workers": [worker.status() for worker in self._current.values()]})
-            case [{"do": "replace"}] if self._announced and not self._stopping:
+    def _command(self, client: Client, command: Any) -> None:
+        match command:
+            case {"do": "replace"} if self._announced and not self._stopping:
                 self._waiting.append(client)
                 self._replace()
+            case {"do": "replace"}:
+                self._control.answer(client, {"done": False, "problem": "this cannot be done now"})
             case _:
-                client.answer({"done": False, "problem": "this cannot be done now"})
+                self._control.answer(client, {"done": False, "problem": "there is no such command"})
 
     def _stop(self) -> None:
         self._stopping = True
-        if self._replacing:
+        if self._replacing is not None:
             self._replaced("the service stops")
         for worker in self._workers.values():
             if not worker.leaving:
@@ -230,105 +224,80 @@ class Master:
                 self._buried(worker, os.waitstatus_to_exitcode(status))
 
     def _buried(self, worker: Process, status: int) -> None:
-        self._selector.unregister(worker.channel)
-        worker.channel.close()
-        for asker, message in self._questions.gone(worker.pid):
-            self._tell(asker, message)
+        self._switchboard.disconnect(worker)
         if self._stopping:
-            if status != 0 and not self.forced and self._failure is None:
-                self._failure = _stopped_badly(worker, status)
+            unheard = status == -signal.SIGTERM and not worker.ready
+            if status != 0 and not unheard and not self.forced and self._failure is None:
+                self._failure = Diagnostic(
+                    "CK407", f"worker {worker.slot.index} did not stop properly", found=ended(status)
+                )
             return
+        slot = worker.slot
         if worker.leaving:
-            self._replace_next()
-        elif self._current.get(worker.index) is not worker:
-            self._replaced(f"the successor of worker {worker.index} could not start; its predecessor goes on")
-        elif not worker.ready and not self._announced:
-            self._failure = Diagnostic("CK407", f"worker {worker.index} could not start", found=_ended(status))
+            if slot.serving is worker:  # it had to end first
+                slot.serving = None
+                self._fork(slot)
+            elif self._replacing is slot and slot.successor is None:
+                self._replace_next()
+        elif slot.serving is worker:
+            slot.serving = None
+            self._died(worker, status)
+        else:
+            slot.successor = None
+            self._not_started(worker, status)
+
+    def _not_started(self, worker: Process, status: int) -> None:
+        slot = worker.slot
+        if slot.serving is not None:
+            self._replaced(f"the successor of worker {slot.index} could not start; its predecessor goes on")
+        elif not self._announced:
+            self._failure = Diagnostic("CK407", f"worker {slot.index} could not start", found=ended(status))
             self._stop()
         else:
-            self._revive(worker, status)
+            self._died(worker, status)
 
-    def _revive(self, worker: Process, status: int) -> None:
+    def _died(self, worker: Process, status: int) -> None:
+        """Let another take the place of a worker, unless too many have died."""
         now = time.monotonic()
         self._deaths.append(now)
         while now - self._deaths[0] > _WITHIN:
             self._deaths.popleft()
         if len(self._deaths) > _MOST_DEATHS:
             needed = f"at most {_MOST_DEATHS} within {_WITHIN:g} s"
-            self._failure = Diagnostic("CK407", "workers die again and again", needed=needed, found=_ended(status))
+            self._failure = Diagnostic("CK407", "workers die again and again", needed=needed, found=ended(status))
             self._stop()
             return
-        self._note(f"worker {worker.index} (process {worker.pid}) {_ended(status)}; another takes its place")
-        self._current[worker.index] = self._fork(worker.index)
-
-    def _replace_next(self) -> None:
-        if self._to_replace:
-            self._fork(self._to_replace[0])
-        else:
-            self._replaced(None)
-
-    # Messages
-
-    def _receive(self, worker: Process) -> None:
-        try:
-            data = worker.channel.recv(1 << 20)
-        except (BlockingIOError, ConnectionError):
-            return  # how it ended, SIGCHLD tells
-        if not data:
-            return
-        for message in worker.lines.feed(data):
-            match message["do"]:
-                case "ready":
-                    self._is_ready(worker)
-                case "ask":
-                    asked = [one for one in self._current.values() if one.ready]
-                    question = self._questions.ask(
-                        worker.pid, message["number"], [(one.index, one.pid) for one in asked]
-                    )
-                    for one in asked:
-                        one.say({"do": "collect", "number": question, "what": message["what"]})
-                case "collected":
-                    for asker, answer in self._questions.collect(message["number"], worker.pid, message["data"]):
-                        self._tell(asker, answer)
-                case "publish":
-                    for other in self._workers.values():
-                        if other is not worker and other.ready:
-                            other.say(message)
+        slot = worker.slot
+        self._note(f"worker {slot.index} (process {worker.pid}) {ended(status)}; another takes its place")
+        if slot.successor is None:
+            self._fork(slot)
 
     def _is_ready(self, worker: Process) -> None:
+        slot = worker.slot
         worker.ready = True
-        before = self._current[worker.index]
-        if before is not worker:
-            self._current[worker.index] = worker
-            self._to_replace.popleft()
-            before.leaving = True
-            before.say({"do": "leave"})
-        elif not self._announced and all(one.ready for one in self._current.values()):
+        before, slot.serving, slot.successor = slot.serving, worker, None
+        if self._replacing is slot and self._recycled is not None:
+            worker.say({"do": "note", "reason": self._recycled, "worker": slot.index})
+        if before is not None:
+            _let_go(before)
+        elif self._replacing is slot:
+            self._replace_next()  # its predecessor has died in the meantime
+        elif not self._announced and len(self._switchboard.serving) == len(self._slots):
             self._announced = True
             self._ready()
 
-    def _tell(self, pid: int, message: dict[str, Any]) -> None:
-        if (worker := self._workers.get(pid)) is not None:
-            worker.say(message)
-
-    def _send(self) -> None:
-        for worker in self._workers.values():
-            if worker.unsent:
-                try:
-                    sent = worker.channel.send(worker.unsent)
-                except (BlockingIOError, ConnectionError):
-                    sent = 0
-                worker.unsent = worker.unsent[sent:]
-            wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if worker.unsent else 0)
-            if self._selector.get_key(worker.channel).events != wanted:
-                self._selector.modify(worker.channel, wanted, worker)
+    def _replace_next(self) -> None:
+        if not self._to_replace:
+            self._replaced(None)
+            return
+        slot = self._replacing = self._to_replace.popleft()
+        if self._one_at_a_time and slot.serving is not None:
+            _let_go(slot.serving)
+        elif slot.successor is None:
+            self._fork(slot)
 
 
-def _ended(status: int) -> str:
-    if status < 0:
-        return f"was ended by {signal.Signals(-status).name}"
-    return f"ended with status {status}"
-
-
-def _stopped_badly(worker: Process, status: int) -> Diagnostic:
-    return Diagnostic("CK407", f"worker {worker.index} did not stop properly", found=_ended(status))
+def _let_go(worker: Process) -> None:
+    """Have a worker finish what it does, and end."""
+    worker.leaving = True
+    worker.say({"do": "leave"})

@@ -1,16 +1,17 @@
-"""`Process`: one worker as its master sees it."""
+"""`Process`: one worker as its master sees it; `Slot`: the place that it has among the workers."""
 
 from __future__ import annotations
 
 import os
 import signal
 import socket
-import time
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from cubekit.workers.messages import Lines, encode
+from cubekit.ports.http.families import Family
+from cubekit.workers.messages import Lines, Outgoing, encode
 
-__all__ = ["Process"]
+__all__ = ["Process", "Slot", "ended"]
 
 
 class Process:
@@ -19,26 +20,68 @@ class Process:
     :param channel: the master's end of the socket pair.
     """
 
-    def __init__(self, index: int, pid: int, channel: socket.socket) -> None:
-        self.index = index
+    def __init__(self, slot: Slot, pid: int, channel: socket.socket) -> None:
+        self.slot = slot
         self.pid = pid
         self.channel = channel
         self.lines = Lines()
-        self.unsent = b""
-        self.since = time.time()
+        self.outgoing = Outgoing()
+        self.connected = True
+        """Whether its end of the channel is open."""
         self.ready = False
+        """Whether it serves, or has served."""
+        self.counted: list[Family] = []
+        """The metrics that it has told last."""
         self.leaving = False
         """Whether it was told to stop."""
 
-    def status(self) -> dict[str, Any]:
-        """What the control socket says of it."""
-        return {"worker": self.index, "pid": self.pid, "ready": self.ready, "since": self.since}
-
     def say(self, message: dict[str, Any]) -> None:
         """Send a message, when there is room."""
-        self.unsent += encode(message)
+        self.outgoing.add(encode(message))
+
+    def receive(self) -> Iterator[dict[str, Any]]:
+        """Yield the messages that have arrived."""
+        try:
+            data = self.channel.recv(1 << 20)
+        except BlockingIOError:
+            return
+        except ConnectionError:
+            data = b""
+        self.connected = bool(data)
+        yield from self.lines.feed(data)
+
+    def send(self) -> None:
+        """Send what there is room for."""
+        try:
+            while lines := self.outgoing.first():
+                self.outgoing.sent(self.channel.sendmsg(lines))
+        except BlockingIOError:
+            return
+        except ConnectionError:
+            self.connected = False
 
     def stop(self) -> None:
         """Tell it to stop."""
         self.leaving = True
         os.kill(self.pid, signal.SIGTERM)
+
+
+class Slot:
+    """One place among the workers, with listening sockets of its own: who serves there, and who is about to.
+
+    :param listeners: its listening sockets.
+    """
+
+    def __init__(self, index: int, listeners: Sequence[socket.socket]) -> None:
+        self.index = index
+        self.listeners = listeners
+        self.serving: Process | None = None
+        self.successor: Process | None = None
+        """Takes the place over once it is ready."""
+
+
+def ended(status: int) -> str:
+    """Say how a process has ended."""
+    if status < 0:
+        return f"was ended by {signal.Signals(-status).name}"
+    return f"ended with status {status}"

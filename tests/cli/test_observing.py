@@ -15,13 +15,14 @@ from typing import Annotated, Any, Protocol
 import anyio
 import anyio.to_thread
 import pytest
+from httpx2 import AsyncClient
 
 from cubekit import Cube, Health, NotFound, contract, operation
 from cubekit.cli.figures import quantile
 from cubekit.ground.colours import Colour
 from cubekit.ports.http import HttpServer
 from cubekit.runtime.service import Service
-from cubekit.testing import Part, compose_parts
+from cubekit.testing import Part, compose_parts, crash
 
 pytestmark = pytest.mark.anyio
 
@@ -219,3 +220,49 @@ def test_quantiles_are_estimated_within_buckets() -> None:
     assert quantile({0.1: 1.0, float("inf"): 10.0}, 0.99) == 0.1
     assert quantile({0.1: 0.0, float("inf"): 0.0}, 0.5) is None
     assert quantile({}, 0.5) is None
+
+
+class Keeper(Cube):
+    """Keeps two log lines, as a monitoring cube does."""
+
+    @operation(http="GET logs")
+    async def logs(self, cube: str | None = None, limit: int = 100) -> list[dict[str, Any]]:
+        line = {"level": "info", "logger": "x", "cube": "store", "traceId": None, "exception": None}
+        lines = [
+            {**line, "time": "2026-11-21T09:00:01Z", "message": "newer", "level": "error", "exception": "Traceback …"},
+            {**line, "time": "2026-11-21T09:00:00Z", "message": "older", "cube": None, "traceId": "abc"},
+        ]
+        return [one for one in lines if cube in (None, one["cube"])][:limit]
+
+
+async def test_logs_are_shown_with_the_newest_last() -> None:
+    async with served({"watch": Part(Keeper, Colour.MONITORING)}) as (_, url):
+        assert await shown("logs", "--url", url) == (
+            0,
+            "2026-11-21T09:00:00Z INFO    x: older  [trace abc]\n"
+            "2026-11-21T09:00:01Z ERROR   store: newer\nTraceback …\n",
+        )
+        status, text = await shown("logs", "--url", url, "--cube", "store", "--json")
+        assert (status, [line["message"] for line in json.loads(text)["logs"]]) == (0, ["newer"])
+
+
+async def test_logs_of_a_service_that_keeps_none() -> None:
+    async with served() as (_, url):
+        done = await cubekit("logs", "--url", url)
+        assert done.returncode != 0
+        assert b"add a monitoring cube" in done.stderr
+
+
+async def test_status_shows_what_was_healed() -> None:
+    async with served() as (service, url):
+        await crash(service, "other")
+        _, text = await shown("status", "--url", url)
+        head, step = text.splitlines()[-2:]
+        assert head.split() == ["WHEN", "HEALED", "BY", "REASON"]
+        assert step.split()[2:4] == ["other", "restart"]
+        assert 'cubekit_healing_steps_total{instance="other",step="restart"} 1.0' in (await page(url, "/metrics"))
+
+
+async def page(url: str, path: str) -> str:
+    async with AsyncClient(base_url=url) as client:
+        return (await client.get(path)).text

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Generic, Protocol, TypeVar
 import pytest
 from pydantic import BaseModel
 
-from cubekit import Cache, Cube, contract, operation, route
+from cubekit import Cube, contract, operation, route
 from cubekit.authoring.contracts import DeclarationError
 from cubekit.authoring.cubes import NoConfig
 from cubekit.discovery import Catalogue, CubeInfo
@@ -140,15 +140,6 @@ class NoWriter(Cube):
         return 1
 
 
-class CachedWriter(Cube):
-    @operation(public=True, cache=Cache("1h"), json="write")
-    async def read(self) -> int:
-        return 1
-
-    async def write(self) -> bytes:
-        return b"1"
-
-
 class TextWriter(Cube):
     @operation(json="write")
     async def read(self) -> int:
@@ -202,7 +193,6 @@ class Unresolvable(Cube):
         (StrayPath, "CK303", "no parameter"),
         (StreamIn, "CK303", "not available"),
         (NoWriter, "CK303", "json='write' names no method"),
-        (CachedWriter, "CK303", "drop cache= or json="),
         (TextWriter, "CK303", "return `bytes`"),
         (OtherWriter, "CK303", "must have the same parameters"),
         (WrittenStream, "CK303", "not for a stream"),

@@ -137,6 +137,17 @@ async def test_a_client_that_leaves_cancels_its_call(served: Served, caplog: pyt
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
 
 
+@pytest.mark.parametrize("ahead", [1, 3])
+async def test_a_client_that_leaves_with_something_sent_ahead_cancels_its_call(served: Served, ahead: int) -> None:
+    async with await served.post_raw("hang") as stream:
+        await served.saju.entered.wait()
+        await stream.send(b"GET /api/v1/saju/results/latest HTTP/1.1\r\nhost: test\r\n\r\n" * ahead)
+    await served.saju.cleaned.wait()
+    await anyio.wait_all_tasks_blocked()
+    assert outcomes(served, "hang") == {"CANCELLED": 1}
+    assert outcomes(served, "latest") == {}
+
+
 async def test_a_client_that_leaves_while_it_sends_harms_nobody(
     served: Served, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -11,6 +11,7 @@ from cubekit import Cube, Model, NotFound, operation
 from cubekit.authoring.context import CallContext
 from cubekit.composition.plugins import Next
 from cubekit.testing import Part
+from cubekit.testing.interception import intercepted
 
 from .http_serving import serving
 
@@ -74,7 +75,7 @@ async def test_middleware_sees_the_value() -> None:
         return value
 
     async with serving({"saju": Part(Writer)}) as served:
-        with served.service.endpoints["saju.draw"].intercepted(watch):
+        with intercepted(served.service.endpoints["saju.draw"], watch):
             answer = await served.call("draw")
         assert answer.json()["data"] == {"dayPillar": "甲子"}
     assert seen == [Chart(day_pillar="甲子")]

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import anyio
 import pytest
 
-from cubekit.ports.http import protocol
+from cubekit.ports.http import connections, protocol
 
 from .http_serving import Served, read_all, read_until, serving
 
@@ -118,19 +118,83 @@ async def test_cross_origin_requests() -> None:
         assert "access-control-allow-origin" not in answer.headers
 
 
-async def test_headers_are_limited(served: Served) -> None:
+HUGE = b"x" * (connections.MAX_HEAD + 10_000)
+CHUNKED = b"POST /api/v1/saju/calculate HTTP/1.1\r\nhost: test\r\ntransfer-encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        request(b"x-long: " + HUGE + b"\r\n"),
+        b"GET /x HTTP/1.1\r\nx-long: " + HUGE,
+        b"GET /" + HUGE,
+        b"GET /x HTTP/1.1\r\n" + b"a:\r\n" * 20_000,
+    ],
+)
+async def test_heads_are_limited(served: Served, sent: bytes) -> None:
     async with await served.connect() as stream:
-        await stream.send(request(b"x-long: " + b"x" * protocol.MAX_HEAD + b"\r\n"))
-        assert (await read_all(stream)).startswith(b"HTTP/1.1 431 ")
+        await stream.send(sent)
+        answer = await read_all(stream)
+    assert answer.startswith(b"HTTP/1.1 431 ")
+    assert b"date: " in answer
+    assert b'"code":"VALIDATION"' in answer
+
+
+async def test_a_long_head_is_no_problem(served: Served) -> None:
     async with await served.connect() as stream:
-        await stream.send(request(b"x-long: " + b"x" * (protocol.MAX_HEAD // 2) + b"\r\n"))
+        await stream.send(request(b"x-long: " + b"x" * (connections.MAX_HEAD // 2) + b"\r\n"))
         assert (await read_until(stream, ANSWER)).startswith(b"HTTP/1.1 200 ")
 
 
-async def test_what_is_no_http_is_400(served: Served) -> None:
+@pytest.mark.parametrize("sent", [b"0\r\nx-long: " + HUGE, b"1;" + HUGE])
+async def test_what_surrounds_a_body_is_limited(served: Served, sent: bytes) -> None:
     async with await served.connect() as stream:
+        await stream.send(CHUNKED + sent)
+        assert await read_all(stream) == b""
+
+
+async def test_trailers_are_no_headers(served: Served) -> None:
+    async with await served.connect() as stream:
+        await stream.send(CHUNKED + b"2\r\n{}\r\n0\r\naccept-language: ko\r\ncontent-type: application/json\r\n\r\n")
+        assert (await read_until(stream, b"\r\n")).startswith(b"HTTP/1.1 415 ")
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"\x00\x01 nonsense\r\n\r\n",
+        b"GET http://nowhere HTTP/1.1\r\nhost: test\r\n\r\n",
+        b"GET /\xff HTTP/1.1\r\nhost: test\r\n\r\n",
+        b"POST /api/v1/saju/calculate HTTP/1.1\r\ncontent-length: x\r\n\r\n",
+    ],
+)
+async def test_what_is_no_http_is_400(served: Served, sent: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    async with await served.connect() as stream:
+        await stream.send(sent)
+        answer = await read_all(stream)
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert b"date: " in answer
+    assert b"application/problem+json" in answer
+    assert b'"code":"VALIDATION"' in answer
+    assert not caplog.records
+
+
+async def test_an_upgrade_is_declined_quietly(served: Served, caplog: pytest.LogCaptureFixture) -> None:
+    async with await served.connect() as stream:
+        asked = b"connection: upgrade\r\nupgrade: h2c\r\n"
+        elsewhere = b"GET /livez HTTP/1.1\r\nhost: test\r\n" + asked + b"\r\n"
+        await stream.send(request(asked) * 2 + elsewhere + request(b"connection: close\r\n"))
+        answers = await read_all(stream)
+        assert (answers.count(b"HTTP/1.1 200 "), answers.count(ANSWER)) == (4, 3)
+    assert not caplog.records
+
+
+async def test_what_is_no_http_stands_in_nobodys_place(served: Served) -> None:
+    async with await served.post_raw("hang") as stream:
+        await served.saju.entered.wait()
         await stream.send(b"\x00\x01 nonsense\r\n\r\n")
-        assert (await read_all(stream)).startswith(b"HTTP/1.1 400 ")
+        assert await read_all(stream) == b""
+    await served.saju.cleaned.wait()
 
 
 @pytest.mark.parametrize("sent", [b"", b"POST /api/v1/saju/calculate HTTP/1.1\r\nhost: te", request()])
@@ -142,6 +206,16 @@ async def test_a_connection_on_which_nothing_comes_is_closed(sent: bytes, monkey
         with anyio.fail_after(5):
             answer = await read_all(stream)
     assert (b"200 OK" in answer) == (sent == request())
+
+
+async def test_the_beginning_of_a_next_request_does_not_end_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protocol.TableProtocol, "patience", 0.05)
+    async with serving() as served, await served.post_raw("drip") as stream:
+        await read_until(stream, b"event: item")
+        await stream.send(b"POST /api/v1/saju/calculate HTTP/1.1\r\nhost: te")
+        await anyio.sleep(0.3)  # several times its patience
+        served.saju.go_on.set()
+        assert b"event: end" in await read_until(stream, b"event: end")
 
 
 async def test_a_connection_that_is_used_stays(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -31,6 +31,7 @@ from cubekit import (
 )
 from cubekit.composition.plugins import Middleware, Next
 from cubekit.ground.colours import Colour
+from cubekit.runtime.instances import State
 from cubekit.runtime.service import Service
 from cubekit.testing import ControlledClock, Part, compose_parts, crash, failing, fake, hanging, running, slow
 
@@ -145,7 +146,7 @@ async def test_a_nested_call_inherits_the_context() -> None:
 
     context = CallContext(caller=Caller("ada", frozenset({"x"})), locale="ko", idempotency_key="k")
     async with running({"p": fake(Numbers, double=double), "c": Consumer}) as service:
-        await service.call("c.quadruple", number=1, context=context)
+        await service.call("c.quadruple", context, number=1)
     assert {one.trace_id for one in seen} == {context.trace_id}
     assert {(one.caller, one.locale, one.idempotency_key) for one in seen} == {(context.caller, "ko", "k")}
     assert all(one.deadline is not None for one in seen), "the outer operation's deadline is passed on"
@@ -161,9 +162,9 @@ async def test_scopes() -> None:
         with pytest.raises(Unauthenticated):
             await service.call("p.secret")
         with pytest.raises(PermissionDenied, match="numbers:secret"):
-            await service.call("p.secret", context=CallContext(caller=Caller("ada")))
+            await service.call("p.secret", CallContext(caller=Caller("ada")))
         caller = Caller("ada", frozenset({"numbers:secret"}))
-        assert await service.call("p.secret", context=CallContext(caller=caller)) == "ada"
+        assert await service.call("p.secret", CallContext(caller=caller)) == "ada"
         assert service.endpoints["p.secret"].metrics.outcomes == {"AUTHENTICATION": 1, "PERMISSION": 1, "OK": 1}
 
 
@@ -173,7 +174,7 @@ async def test_deadlines() -> None:
             await service.call("p.endless")
         past = CallContext(deadline=-math.inf)
         with pytest.raises(DeadlineExceeded):
-            await service.call("c.quadruple", number=1, context=past)
+            await service.call("c.quadruple", past, number=1)
         assert service.instances["p"].in_flight == 0
 
 
@@ -200,7 +201,7 @@ async def test_results_are_remembered_until_they_age_or_an_event_says_so() -> No
     async with running(PARTS, clock=clock) as service:
 
         async def ask(key: str = "a", context: CallContext | None = None) -> int:
-            value: int = await service.call("p.remembered", key=key, context=context)
+            value: int = await service.call("p.remembered", context, key=key)
             return value
 
         assert (await ask(), await ask()) == (1, 1)
@@ -218,22 +219,22 @@ async def test_rates_are_per_caller_and_refill() -> None:
     async with running(PARTS, clock=clock) as service:
         ada = CallContext(caller=Caller("ada"))
         for _ in range(2):
-            await service.call("p.limited", context=ada)
+            await service.call("p.limited", ada)
         with pytest.raises(RateLimited) as refused:
-            await service.call("p.limited", context=ada)
+            await service.call("p.limited", ada)
         assert refused.value.retry_after == 5
-        await service.call("p.limited", context=CallContext(client="127.0.0.2"))
+        await service.call("p.limited", CallContext(client="127.0.0.2"))
         await clock.advance(5)
-        await service.call("p.limited", context=ada)
+        await service.call("p.limited", ada)
         with pytest.raises(RateLimited):
-            await service.call("p.limited", context=ada)
+            await service.call("p.limited", ada)
 
 
 async def test_an_unexpected_exception_is_logged_and_hidden(caplog: pytest.LogCaptureFixture) -> None:
     context = CallContext()
     async with running(PARTS) as service:
         with failing(service, "p.double", ValueError("password=hunter2")), pytest.raises(Internal) as caught:
-            await service.call("p.double", number=1, context=context)
+            await service.call("p.double", context, number=1)
     assert "hunter2" not in str(caught.value)
     assert "hunter2" in caplog.text
     assert context.trace_id in caplog.text
@@ -389,3 +390,39 @@ async def test_a_result_that_cannot_be_encoded_is_a_failure_of_the_call() -> Non
         with pytest.raises(Internal):
             await anext(service.endpoint("p.count").stream(CallContext(), {"to": 2}, encode=refuse))
         assert service.instances["p"].in_flight == 0
+
+
+async def test_a_call_in_its_middleware_finishes_on_the_object_that_it_was_let_in_to() -> None:
+    reached, go_on = anyio.Event(), anyio.Event()
+
+    class Waiting:
+        @hookimpl
+        def cubekit_middleware(self, instance: str, operation: Any) -> Middleware | None:
+            async def around(context: CallContext, arguments: Mapping[str, Any], call_next: Next) -> Any:
+                reached.set()
+                await go_on.wait()
+                return await call_next(context, arguments)
+
+            return around
+
+    plan = compose_parts({"p": Provider, "guard": PARTS["guard"]})
+    plan.plugins.register("first", Waiting())
+    plan.plugins.register("second", Waiting())
+    answers: dict[str, object] = {}
+
+    async def call(service: Service) -> None:
+        answers["call"] = await service.call("p.double", number=1)
+
+    async def stream(service: Service) -> None:
+        answers["stream"] = [item async for item in service.stream("p.count", to=2)]
+
+    async with anyio.create_task_group() as tasks, running(plan) as service:
+        tasks.start_soon(call, service)
+        tasks.start_soon(stream, service)
+        await reached.wait()
+        await anyio.wait_all_tasks_blocked()
+        service.stop()
+        await anyio.wait_all_tasks_blocked()
+        assert service.instances["p"].state is State.STOPPING
+        go_on.set()
+    assert answers == {"call": 2, "stream": [0, 1]}

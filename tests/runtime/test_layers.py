@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import linecache
 import math
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
@@ -28,6 +29,7 @@ from cubekit import (
     contract,
     operation,
 )
+from cubekit.composition.plugins import Next
 from cubekit.ground.colours import Colour
 from cubekit.runtime.dispatch import retries
 from cubekit.runtime.dispatch.source import Layers, write_call
@@ -139,8 +141,8 @@ class Naive:
             for attempt in range(3):
                 try:
                     return await inner()
-                except (Unavailable, ConnectionError):
-                    if attempt == 2 or self._budget < 1:
+                except (Unavailable, ConnectionError) as error:
+                    if attempt == 2 or self._budget < 1 or getattr(error, "retry_after", None):
                         raise
                     self._budget -= 1
             raise AssertionError("not reached")
@@ -151,7 +153,7 @@ class Naive:
         async def call() -> int:
             half_open = self._in_a_row >= 2
             if half_open and self._clock.monotonic() < self._closed_until:
-                raise Unavailable()
+                raise Unavailable(retry_after=self._closed_until - self._clock.monotonic())
             try:
                 value = await inner()
             except NotFound:
@@ -357,8 +359,58 @@ async def test_retries_only_repeat_what_may_be_repeated_and_keep_a_budget(monkey
         context = CallContext(deadline=monotonic() + 0.0005)
         before = cube.calls
         with pytest.raises((Unavailable, DeadlineExceeded)):
-            await service.call("a.read", context=context)
+            await service.call("a.read", context)
         assert cube.calls <= before + 1, "no try that could not end in time"
+
+
+@pytest.mark.anyio
+async def test_retries_wait_as_long_as_they_are_told_or_give_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retries, "_FIRST_PAUSE", 0.001)
+
+    class Telling(Cube):
+        tries: list[float]
+
+        @operation(idempotent=True)
+        async def read(self, wait: float) -> None:
+            self.tries.append(monotonic())
+            if len(self.tries) == 1:
+                raise Unavailable(retry_after=wait)
+
+        @operation(idempotent=True)
+        async def fail(self) -> None:
+            raise ConnectionError("down")
+
+    tries: list[float] = []
+    cube = type("Noted", (Telling,), {"tries": tries})
+    retrying = {"retry": {"attempts": 4}}
+    async with running({"a": Part(cube, settings=retrying)}) as service:
+        await service.call("a.read", wait=0.05)
+        assert len(tries) == 2
+        assert tries[1] - tries[0] >= 0.05
+        tries.clear()
+        with pytest.raises(Unavailable):
+            await service.call("a.read", wait=3)
+        assert len(tries) == 1
+        tries.clear()
+        with pytest.raises(Unavailable):
+            await service.call("a.read", CallContext(deadline=monotonic() + 0.5), wait=1)
+        assert len(tries) == 1, "no try that could not end in time"
+    breaking = {"breaker": {"failures": 1, "pause": "60s"}}
+    async with running({"a": Part(cube, settings={**retrying, **breaking})}) as service:
+        with pytest.raises(Unavailable):
+            await service.call("a.fail")
+        assert service.endpoints["a.fail"].metrics.retries == 1, "the breaker has opened"
+        with pytest.raises(Unavailable):
+            await service.call("a.fail")
+        assert service.endpoints["a.fail"].metrics.retries == 1
+
+
+@pytest.mark.anyio
+async def test_retries_wait_for_a_cube_that_restarts() -> None:
+    parts = {"a": Part(oracle("a"), settings={"retry": {"attempts": 1}})}
+    async with running(parts, supervise={"default": {"backoff": "120ms..120ms"}}) as service:
+        await crash(service, "a")
+        assert await service.call("a.ask") == "a on a"
 
 
 @pytest.mark.anyio
@@ -396,6 +448,42 @@ async def test_the_same_question_is_computed_once() -> None:
         cube = service.instances["a"].living()
         assert isinstance(cube, Slow)
         assert cube.calls == 2
+
+
+class Peculiar(Failure):
+    """Cannot be made from its message."""
+
+    def __init__(self, *, number: int) -> None:
+        super().__init__("number {number}", number=number)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("error", [Peculiar(number=7), ConnectionResetError(104, "gone")])
+async def test_everyone_who_waits_for_a_failure_has_one_of_its_own(error: Exception) -> None:
+    release = anyio.Event()
+
+    class Slow(Cube):
+        @operation(cache=Cache("1h"))
+        async def think(self) -> None:
+            await release.wait()
+            raise error
+
+    failures: list[Failure] = []
+
+    async def ask(service: Any) -> None:
+        try:
+            await service.call("a.think")
+        except Failure as failure:
+            failures.append(failure)
+
+    async with running({"a": Slow}) as service, anyio.create_task_group() as tasks:
+        for _ in range(3):
+            tasks.start_soon(ask, service)
+        await anyio.wait_all_tasks_blocked()
+        release.set()
+    told = [failure.__cause__ if isinstance(failure, Internal) else failure for failure in failures]
+    assert len({id(one) for one in told}) == 3
+    assert {(type(one), str(one)) for one in told} == {(type(error), str(error))}
 
 
 @pytest.mark.anyio
@@ -441,7 +529,7 @@ async def test_the_least_important_are_refused_first() -> None:
             await anyio.sleep_forever()
 
     def said(service: Any, priority: int) -> Awaitable[Any]:
-        return service.call("a.act", context=CallContext(priority=priority))  # type: ignore[no-any-return]
+        return service.call("a.act", CallContext(priority=priority))  # type: ignore[no-any-return]
 
     busy = {"a": Part(Busy, settings={"limits": {"queue": 40}})}
     async with running(busy) as service, anyio.create_task_group() as tasks:
@@ -537,3 +625,23 @@ async def test_calls_fail_over_along_the_binding() -> None:
         assert await service.call("asker.tell") == "second", "its breaker has opened"
         await clock.advance(5)
         assert await service.call("asker.tell") == "first"
+
+
+@pytest.mark.anyio
+async def test_tracebacks_show_the_lines_of_the_function_that_ran() -> None:
+    async def layer(context: CallContext, arguments: Mapping[str, Any], call_next: Next) -> Any:
+        return await call_next(context, arguments)
+
+    async with running({"a": oracle("a")}) as service:
+        endpoint = service.endpoints["a.ask"]
+        functions: dict[str, Any] = {
+            "life.cube.ask(": endpoint.compiled(),
+            "encode(value)": endpoint.compiled(str.encode),
+            "chain(life": endpoint.wrapped(layer).compiled(),
+        }
+        for _ in range(2):
+            for line, function in functions.items():
+                lines = "".join(linecache.getlines(function.__code__.co_filename))
+                assert line in lines
+                assert ("encode" in lines) == (line == "encode(value)")
+                compile(lines, "<lines>", "exec")

@@ -52,7 +52,7 @@ async def test_a_stream_that_never_suspends_has_a_deadline() -> None:
     async with running({"odd": Odd}) as service:
         context = CallContext(deadline=time.monotonic() + 0.05)
         with pytest.raises(DeadlineExceeded):
-            async for item in service.stream("odd.endless", context=context):
+            async for item in service.stream("odd.endless", context):
                 assert item == 1
 
 

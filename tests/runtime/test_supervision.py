@@ -209,6 +209,29 @@ async def test_a_required_cube_of_a_group_that_is_given_up_stops_the_service() -
             await anyio.sleep_forever()
 
 
+async def test_every_call_that_ends_with_its_cube_has_a_failure_of_its_own() -> None:
+    failures: list[Unavailable] = []
+
+    class Waiting(Cube):
+        @operation
+        async def wait(self) -> None:
+            await anyio.sleep_forever()
+
+    async def call(service: Service) -> None:
+        try:
+            await service.call("a.wait")
+        except Unavailable as failure:
+            failures.append(failure)
+
+    async with running({"a": Waiting}, clock=ControlledClock()) as service, anyio.create_task_group() as tasks:
+        for _ in range(3):
+            tasks.start_soon(call, service)
+        await anyio.wait_all_tasks_blocked()
+        await crash(service, "a")
+    assert len({id(failure) for failure in failures}) == 3
+    assert {(str(failure), failure.retry_after) for failure in failures} == {('Cube "a" is stopping.', 0.0)}
+
+
 class Busy(Cube):
     """Its calls wait for ever, and its end takes as long as the test wants."""
 
@@ -369,10 +392,10 @@ async def test_subscriptions_and_gauges_end_with_the_object_that_made_them() -> 
         await clock.until_asleep()
         with anyio.fail_after(5):
             assert [event async for event in first.subscription] == [], "it has ended"
-        measured = service.telemetry.read()
+        measured = service.telemetry.collected()
         assert measured is None or not measured.resource_metrics
         await clock.advance(1)
-        measured = service.telemetry.read()
+        measured = service.telemetry.collected()
         assert measured is not None
         (metric,) = measured.resource_metrics[0].scope_metrics[0].metrics
         assert [point.value for point in metric.data.data_points] == [1]  # type: ignore[union-attr]
@@ -443,6 +466,7 @@ async def test_whatever_happens_in_a_restart_the_others_live_and_the_service_sto
                     tasks.start_soon(watch, service)
                     await changed.wait()
                     changed = anyio.Event()
+                    await anyio.wait_all_tasks_blocked()  # it may be about to crash by itself
                     if instance.life is not None:
                         await crash(service, "bad")
                 assert await service.call("good.ping") == "pong"

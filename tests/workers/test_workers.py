@@ -3,140 +3,23 @@
 from __future__ import annotations
 
 import http.client
+import itertools
 import json
 import os
 import select
 import signal
-import socket
 import subprocess
 import sys
 import threading
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
-from typing import Any
 
-import anyio
 import pytest
-from anyio.abc import SocketStream
 
-from cubekit import CubekitError, Event
-from cubekit.runtime.bus import Bus
-from cubekit.workers.control import Control, ask
-from cubekit.workers.link import Link
-from cubekit.workers.messages import Lines, encode
-from cubekit.workers.questions import Questions
+from cubekit.workers.commands import ask
 
-_CUBES = """
-import os
-import anyio
-from cubekit import Cache, Cube, Event, operation
-
-class Changed(Event):
-    what: str
-
-class Worker(Cube):
-    value = 0
-
-    async def start(self) -> None:
-        if os.environ.get("FAIL") or os.path.exists("fail"):
-            raise ValueError("not today")
-        self.subscription = self.events.subscribe(Changed)
-        self.tasks.start_soon(self.listen)
-
-    async def listen(self) -> None:
-        async for event in self.subscription:
-            self.value += 1
-
-    @operation
-    async def pid(self) -> int:
-        return os.getpid()
-
-    @operation
-    async def heard(self) -> list[int]:
-        return [os.getpid(), self.value]
-
-    @operation
-    async def change(self) -> int:
-        self.events.publish(Changed(what="x"))
-        return os.getpid()
-
-    @operation
-    async def die(self) -> None:
-        os.abort()
-
-class One(Cube, exclusive=True):
-    pass
-
-class Hanging(Cube):
-    async def health_check(self):
-        await anyio.sleep_forever()
-"""
-
-
-@pytest.fixture
-def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    info = tmp_path / "site" / "workercubes-1.0.dist-info"
-    info.mkdir(parents=True)
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: workercubes\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text(
-        "[cubekit.feature]\nworker = workercubes:Worker\none = workercubes:One\nhanging = workercubes:Hanging\n"
-    )
-    (tmp_path / "site" / "workercubes.py").write_text(_CUBES)
-    monkeypatch.setenv("CUBEKIT_CACHE_DIR", str(tmp_path / "cache"))
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "site"))
-    file = tmp_path / "service.toml"
-    file.write_text('[service]\nname = "many"\n[http]\nworkers = 2\n[cubes.w]\nuse = "worker"\n')
-    return file
-
-
-class Up:
-    """A running service with workers."""
-
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        self.process = process
-        assert process.stdout is not None
-        self.events = map(json.loads, process.stdout)
-        ready = next(event for event in self.events if event["event"] == "ready")
-        assert ready["workers"] == 2
-        self.control = Path(ready["control"])
-        self.port = int(ready["url"].rpartition(":")[2])
-
-    def request(self, path: str, method: str = "GET", body: str | None = None) -> Any:
-        """Ask on a connection of its own; returns JSON, or text."""
-        with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)) as connection:
-            connection.request(method, path, body, {"content-type": "application/json"})
-            answer = connection.getresponse()
-            text = answer.read().decode()
-            assert answer.status == 200, text
-            return json.loads(text) if "json" in answer.headers["content-type"] else text
-
-    def call(self, operation: str) -> Any:
-        return self.request(f"/api/v1/w/{operation}", "POST", "{}")["data"]
-
-    def pids(self) -> set[int]:
-        return {worker["pid"] for worker in self.request("/cubes")["workers"] if worker["answers"]}
-
-    def answering(self) -> set[int]:
-        """The processes that answer: connections are spread, so a number of them finds both."""
-        return {self.call("pid") for _ in range(40)}
-
-    def until_note(self, text: str) -> None:
-        next(event for event in self.events if event["event"] == "workers" and text in event["note"])
-
-
-@contextmanager
-def up(service: Path, *arguments: str) -> Iterator[Up]:
-    command = [sys.executable, "-m", "cubekit.cli", "up", str(service), "--json", "--set", "http.port=0", *arguments]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        try:
-            yield Up(process)
-        finally:
-            if process.poll() is None:
-                process.kill()
+from .running import command, start_held, up
 
 
 def test_workers_share_a_port_and_speak_for_each_other(service: Path) -> None:
@@ -194,6 +77,16 @@ def test_a_worker_that_dies_is_replaced_and_no_connection_waits_in_vain(service:
         assert len(running.answering()) == 2
 
 
+def test_all_workers_may_die_at_once(service: Path) -> None:
+    with up(service) as running:
+        before = running.pids()
+        for pid in before:
+            os.kill(pid, signal.SIGKILL)
+        for _ in before:
+            running.until_note("another takes its place")
+        assert not before & running.answering()
+
+
 def test_workers_are_replaced_one_by_one_without_a_failed_request(service: Path) -> None:
     done = threading.Event()
     outcomes: Counter[object] = Counter()
@@ -224,20 +117,133 @@ def test_workers_are_replaced_one_by_one_without_a_failed_request(service: Path)
         assert not before & running.answering()
 
 
-def test_the_control_socket(service: Path) -> None:
+def test_a_worker_that_dies_while_its_successor_starts_keeps_its_place(service: Path) -> None:
     with up(service) as running:
-        assert oct(running.control.stat().st_mode)[-3:] == "600"
         before = running.pids()
-        assert {worker["pid"] for worker in ask(running.control, "status")["workers"]} == before
-        assert ask(running.control, "nonsense")["done"] is False
-        command = [sys.executable, "-m", "cubekit.cli", "replace", str(running.control)]
-        assert subprocess.run(command, capture_output=True, timeout=60, check=False).returncode == 0
-        assert not before & running.pids()
+        first = running.workers()[0]
+        running.process.send_signal(signal.SIGHUP)
+        with start_held():
+            os.kill(first, signal.SIGKILL)
+            running.until_note("another takes its place")
+        running.until_note("all workers have been replaced")
+        after = running.workers()
+        assert set(after) == {0, 1}
+        assert running.answering() == set(after.values())
+        assert not before & set(after.values())
+
+
+def test_a_signal_to_the_whole_process_group_kills_no_worker(service: Path) -> None:
+    with up(service) as running:
+        before = running.pids()
+        os.killpg(running.process.pid, signal.SIGHUP)
+        notes = [
+            event["note"]
+            for event in itertools.takewhile(lambda event: "have been" not in event["note"], running.events)
+        ]
+        assert notes == ["replacing the workers one by one"]
+        assert not before & running.answering()
+
+
+_IN_A_TERMINAL = """
+import os, pty, sys
+out = os.dup(1)
+pid, terminal = pty.fork()
+if pid == 0:
+    os.dup2(out, 1)
+    os.execv(sys.argv[1], sys.argv[1:])
+sys.stdin.read()
+os.close(terminal)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+"""
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_service_whose_terminal_goes_stops(service: Path, workers: int) -> None:
+    with up(service, through=(sys.executable, "-c", _IN_A_TERMINAL), workers=workers) as running:
+        assert running.call("pid")
+        assert running.process.stdin is not None
+        running.process.stdin.close()
+        assert running.process.wait(timeout=20) == 0
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_service_that_is_to_ignore_its_terminal_does(service: Path, workers: int) -> None:
+    with up(service, through=("nohup",), workers=workers) as running:
+        running.process.send_signal(signal.SIGHUP)
+        assert running.call("pid")
         running.process.send_signal(signal.SIGTERM)
         assert running.process.wait(timeout=20) == 0
-        assert not running.control.exists()
-        gone = subprocess.run([*command, "--json"], capture_output=True, text=True, timeout=60, check=False)
-        assert gone.returncode == 6
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_service_that_starts_can_be_stopped(service: Path, tmp_path: Path, workers: int) -> None:
+    (tmp_path / "forever").touch()
+    os.mkfifo("gate")
+    pipe = subprocess.PIPE
+    whole = command(service, "--set", f"http.workers={workers}")
+    with subprocess.Popen(whole, stdout=pipe, stderr=pipe, text=True) as process:
+        with start_held():
+            process.send_signal(signal.SIGTERM)
+        _, problems = process.communicate(timeout=20)
+    assert (process.returncode, problems) == (0, "")
+
+
+CALLS = 'cubekit_operation_calls_total{instance="w",operation="pid",outcome="OK"}'
+
+
+def test_counters_do_not_fall_when_workers_end(service: Path) -> None:
+    with up(service) as running:
+        assert len(running.answering()) == 2
+        assert running.counter(CALLS) == 40
+        os.kill(running.workers()[0], signal.SIGKILL)
+        running.until_note("another takes its place")
+        assert running.counter(CALLS) == 40
+        assert len(running.answering()) == 2
+        assert ask(running.control, "replace")["done"]
+        assert running.counter(CALLS) == 80
+        assert len(running.answering()) == 2
+        assert running.counter(CALLS) == 120
+
+
+def others(connection: http.client.HTTPConnection, workers: dict[int, int]) -> dict[int, int]:
+    """The workers that a connection does not lead to: it has one for good."""
+    connection.request("POST", "/api/v1/w/pid", "{}", {"content-type": "application/json"})
+    here = json.loads(connection.getresponse().read())["data"]
+    return {number: pid for number, pid in workers.items() if pid != here}
+
+
+def test_events_for_a_worker_that_is_stuck_get_lost_and_are_counted(service: Path) -> None:
+    with up(service) as running, closing(http.client.HTTPConnection("127.0.0.1", running.port, timeout=20)) as one:
+        (stuck,) = others(one, running.workers()).values()
+        os.kill(stuck, signal.SIGSTOP)
+        for _ in range(10):
+            one.request("POST", "/api/v1/w/shout", "{}", {"content-type": "application/json"})
+            assert one.getresponse().read() == b'{"success":true,"data":null}'
+        os.kill(stuck, signal.SIGCONT)
+        assert running.counter("cubekit_events_dropped_total") > 0
+        assert stuck in running.answering()
+
+
+def test_a_worker_that_is_away_is_said_to_be(service: Path) -> None:
+    with up(service) as running, closing(http.client.HTTPConnection("127.0.0.1", running.port, timeout=20)) as one:
+
+        def get(path: str) -> tuple[int, str]:
+            one.request("GET", path)
+            answer = one.getresponse()
+            return answer.status, answer.read().decode()
+
+        ((away, victim),) = others(one, running.workers()).items()
+        os.mkfifo("gate")
+        os.kill(victim, signal.SIGKILL)
+        with start_held():
+            status, text = get("/health")
+            assert (status, json.loads(text)["status"]) == (503, "fail")
+            (silent,) = json.loads(text)["checks"]["worker:responsive"]
+            assert (silent["status"], silent["componentId"]) == ("fail", str(away))
+            assert f'cubekit_worker_up{{worker="{away}"}} 0.0' in get("/metrics")[1]
+            assert [worker["answers"] for worker in json.loads(get("/cubes")[1])["workers"]].count(False) == 1
+        assert len(running.answering()) == 2
+        assert get("/health")[0] == 200
 
 
 def test_a_successor_that_cannot_start_leaves_everything_as_it_is(service: Path, tmp_path: Path) -> None:
@@ -248,16 +254,6 @@ def test_a_successor_that_cannot_start_leaves_everything_as_it_is(service: Path,
         assert answer["done"] is False
         assert "its predecessor goes on" in answer["problem"]
         assert running.answering() == before
-
-
-def test_a_control_socket_that_was_left_is_taken_over_and_a_living_one_is_not(tmp_path: Path) -> None:
-    path = tmp_path / "x.sock"
-    left = Control(path)
-    left.socket.close()
-    control = Control(path)
-    with pytest.raises(CubekitError, match="another master has it"):
-        Control(path)
-    control.close()
 
 
 def test_workers_end_with_their_master(service: Path) -> None:
@@ -271,8 +267,8 @@ def test_workers_end_with_their_master(service: Path) -> None:
 
 def test_a_worker_that_cannot_start(service: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FAIL", "1")
-    command = [sys.executable, "-m", "cubekit.cli", "up", str(service), "--set", "http.port=0"]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    whole = [sys.executable, "-m", "cubekit.cli", "up", str(service), "--set", "http.port=0"]
+    ended = subprocess.run(whole, capture_output=True, text=True, timeout=60, check=False)
     assert ended.returncode == 1
     assert "ValueError: not today [CK401]" in ended.stderr
     assert "could not start [CK407]" in ended.stderr
@@ -280,66 +276,49 @@ def test_a_worker_that_cannot_start(service: Path, monkeypatch: pytest.MonkeyPat
 
 def test_what_must_be_one_is_refused(service: Path) -> None:
     service.write_text(service.read_text() + '[cubes.one]\nuse = "one"\n')
-    command = [sys.executable, "-m", "cubekit.cli", "check", str(service), "--json"]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    whole = [sys.executable, "-m", "cubekit.cli", "check", str(service), "--json"]
+    ended = subprocess.run(whole, capture_output=True, text=True, timeout=60, check=False)
     assert ended.returncode == 4
     (found,) = json.loads(ended.stdout)["errors"]
     assert (found["code"], "exclusive" in found["message"]) == ("CK214", True)
 
 
-@pytest.mark.anyio
-async def test_what_a_link_cannot_carry_harms_nobody(caplog: pytest.LogCaptureFixture) -> None:
-    class Local(Event):
-        """Of a class that no other process can find."""
-
-        what: object = None
-
-    ours, theirs = socket.socketpair()
-    for end in (ours, theirs):
-        end.setblocking(False)
-    bus = Bus()
-    link = Link(theirs, bus)
-
-    async def fail() -> None:
-        raise ZeroDivisionError("in a cube")
-
-    link.offer("metrics", fail)
-    async with await SocketStream.from_socket(ours) as master, anyio.create_task_group() as tasks:
-        tasks.start_soon(link.run)
-        link.publish(Local(what=object()))  # cannot be written
-        await master.send(encode({"do": "publish", "kind": f"{__name__}:nowhere", "event": {}}))
-        await master.send(encode({"do": "collect", "number": 3, "what": "metrics"}))
-        (answer,) = Lines().feed(await master.receive())
-        assert answer == {"do": "collected", "number": 3, "data": None}
-        tasks.cancel_scope.cancel()
-    assert len([record for record in caplog.records if record.name == "cubekit.workers"]) == 3
+LEAKING = '[recycle]\nmemory = "150MiB"\nevery = "200ms"\n'
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_worker_with_too_much_memory_is_recycled_and_nobody_notices(service: Path, workers: int) -> None:
+    service.write_text(service.read_text() + LEAKING)
+    with up(service, workers=workers) as running:
+        before = running.pids()
+        leaking = running.call("leak")
+        running.until_note("is recycled: it has")
+        running.until_note("the worker has been replaced")
+        after = running.pids()
+        assert leaking not in after
+        assert len(after) == workers
+        assert len(after & before) == workers - 1
+        assert running.answering() == after
+        [taken] = running.request("/cubes")["healing"]
+        assert taken["step"] == "recycle"
+        assert taken["reason"].endswith("and may have 150 MiB")
 
 
-def test_questions_are_answered_when_all_have_answered() -> None:
-    asked = Questions()
-    question = asked.ask(7, 1, [(0, 7), (1, 8)])
-    assert asked.patience() is not None
-    assert list(asked.collect(question, 8, "b")) == []
-    assert list(asked.collect(question, 8, "again")) == []
-    ((asker, answer),) = asked.collect(question, 7, "a")
-    assert asker == 7
-    assert answer == {"do": "answer", "number": 1, "parts": [[0, 7, "a"], [1, 8, "b"]]}
-    assert list(asked.collect(question, 7, "late")) == []
-    assert asked.patience() is None
+def test_a_worker_with_an_exclusive_cube_ends_before_its_successor_starts(service: Path) -> None:
+    service.write_text(service.read_text() + LEAKING + '[cubes.one]\nuse = "one"\n')
+    with up(service, workers=1) as running:
+        leaking = running.call("leak")
+        running.until_note("the worker has been replaced")
+        assert leaking not in running.answering()
+        assert running.request("/health")["status"] == "pass"
 
 
-def test_questions_do_not_wait_for_the_dead_or_for_ever() -> None:
-    asked = Questions()
-    first = asked.ask(7, 1, [(0, 7), (1, 8)])
-    list(asked.collect(first, 7, "a"))
-    ((_, answer),) = asked.gone(8)
-    assert answer["parts"] == [[0, 7, "a"], [1, 8, None]]
-    asked = Questions(patience=0.0)
-    asked.ask(7, 2, [(0, 7)])
-    ((_, answer),) = asked.overdue()
-    assert answer["parts"] == [[0, 7, None]]
+def test_growth_counts_from_when_a_worker_was_settled(service: Path) -> None:
+    policy = '[recycle]\ngrowth = "60MiB"\nsettled = "100ms"\nevery = "100ms"\n'
+    service.write_text(service.read_text() + policy)
+    with up(service, workers=1) as running:
+        [leaking] = running.pids()
+        while running.pids() == {leaking}:
+            running.call("leak", mib=5)
+        running.until_note("is recycled: it has grown by")
+        running.until_note("the worker has been replaced")

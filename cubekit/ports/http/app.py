@@ -73,6 +73,8 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        # It would record the requests that take the router's way, and not ask whether they are sampled.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
         exception_handlers={HTTPException: _answer_http_exception, Exception: _answer_exception},
     )
     calls = _calls(service)

@@ -14,6 +14,7 @@ from cubekit.ports.http.exchange import Answer, Exchange
 from cubekit.ports.http.head import Head
 from cubekit.ports.http.manifest import http_path
 from cubekit.ports.http.problems import to_json
+from cubekit.ports.http.under_way import own_failure
 from cubekit.runtime.dispatch import Endpoint
 
 __all__ = ["JSON", "CallHandler"]
@@ -64,10 +65,16 @@ class CallHandler:
 
         :raises Failure: if the input does not fit, the caller is not known, or the operation fails.
         """
-        arguments = self._input.read(head, body)
-        if self._authentication.is_needed(head):
-            context = await self._authentication.identified(head, context)
-        answer = await self._endpoint.compiled(self._encode)(context, arguments)
+        try:
+            arguments = self._input.read(head, body)
+            if self._authentication.is_needed(head):
+                context = await self._authentication.identified(head, context)
+            answer = await self._endpoint.compiled(self._encode)(context, arguments)
+        except BaseException as error:
+            failure = own_failure(error)
+            if failure is None or failure is error:
+                raise
+            raise failure  # noqa: B904 - it has its cause
         return Answer(200, self.content_type, answer)
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from prometheus_client.metrics_core import Metric
 from prometheus_client.utils import floatToGoString
+
+from cubekit.authoring.telemetry import prometheus_name
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.metrics.export import HistogramDataPoint, MetricsData
@@ -29,12 +30,12 @@ def cube_metrics(measured: MetricsData) -> list[Metric]:
 
 def _add(families: dict[str, Metric], metric: Measured, instance: str) -> None:
     kind = _kind(metric.data)
-    name = _sanitised(metric.name).removesuffix("_total")
+    name = prometheus_name(metric.name, metric.unit or "").removesuffix("_total")
     if name in families and families[name].type != kind:
         name = f"{name}_{kind}"  # two cubes use one name for different things
     family = families.setdefault(name, Metric(name, metric.description or metric.name, kind))
     for point in metric.data.data_points:
-        labels = {_sanitised(key): str(value) for key, value in (point.attributes or {}).items()}
+        labels = {prometheus_name(key): str(value) for key, value in (point.attributes or {}).items()}
         labels["instance"] = instance
         for suffix, more, value in _samples(kind, point):
             family.add_sample(name + suffix, {**labels, **more}, value)
@@ -60,7 +61,3 @@ def _buckets(point: HistogramDataPoint) -> Iterator[tuple[str, Mapping[str, str]
         yield "_bucket", {"le": bound}, count
     yield "_count", {}, point.count
     yield "_sum", {}, point.sum
-
-
-def _sanitised(name: str) -> str:
-    return re.sub(r"^(?=\d)", "_", re.sub(r"[^A-Za-z0-9_]", "_", name))

@@ -10,20 +10,53 @@ from pathlib import Path
 
 from cubekit.ground.diagnostics import CubekitError, Diagnostic
 
-__all__ = ["listen", "url_of"]
+__all__ = ["accept_from_now_on", "bind_together", "listen", "url_of"]
 
 _BACKLOG = 2048
 _LISTEN = "0A"
 """The state of a listening socket in ``/proc/net/tcp``."""
 
 
-def listen(host: str, port: int, *, shared: bool = False) -> list[socket.socket]:
+def listen(host: str, port: int) -> list[socket.socket]:
     """Return listening sockets for every address of a host, all on one port. Port 0 lets the system choose.
-
-    :param shared: whether other sockets may listen there too; the system spreads connections over all.
 
     :raises CubekitError: CK405 if an address is in use, not allowed, or not one of this machine.
     """
+    return accept_from_now_on(host, _bind(host, port))
+
+
+def bind_together(host: str, port: int, count: int) -> list[list[socket.socket]]:
+    """Return sockets for each of several processes, over which the system spreads connections.
+
+    They do not listen yet, so that nobody notices if they are closed again; see `accept_from_now_on`.
+
+    :raises CubekitError: as `listen` does, also if what is in the way is a socket that shares its port.
+    """
+    if port:
+        for sock in _bind(host, port):
+            sock.close()
+    first = _bind(host, port, shared=True)
+    chosen = first[0].getsockname()[1]
+    return [first, *(_bind(host, chosen, shared=True) for _ in range(count - 1))]
+
+
+def accept_from_now_on(host: str, sockets: list[socket.socket]) -> list[socket.socket]:
+    """Let bound sockets listen.
+
+    :raises CubekitError: CK405 if somebody else listens there by now.
+    """
+    try:
+        for sock in sockets:
+            sock.listen(_BACKLOG)
+    except OSError as error:
+        port = sockets[0].getsockname()[1]
+        for sock in sockets:
+            sock.close()
+        raise CubekitError(_diagnostic(host, port, error)) from error
+    return sockets
+
+
+def _bind(host: str, port: int, *, shared: bool = False) -> list[socket.socket]:
     opened: list[socket.socket] = []
     try:
         addresses = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
@@ -37,7 +70,6 @@ def listen(host: str, port: int, *, shared: bool = False) -> list[socket.socket]
                 sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)  # its sibling listens to IPv4
             chosen = opened[0].getsockname()[1] if len(opened) > 1 else port
             sock.bind((address[0], chosen, *address[2:]))
-            sock.listen(_BACKLOG)
             sock.setblocking(False)
     except (OSError, UnicodeError) as error:  # a name may be none at all
         for sock in opened:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from operator import itemgetter
 from typing import Any
 
 from starlette.requests import Request
@@ -25,10 +27,21 @@ def http_path(planned: PlannedCube, relative: str) -> str:
 
 
 def manifest(service: Service) -> dict[str, Any]:
-    """Return every instance with its cube, contracts, operations and state, also the optional ones left out."""
+    """Return every instance with its cube, contracts, operations and state, also the optional ones left out; and the
+    newest steps that the service took to heal itself, newest last.
+    """
     return {
         "service": service.plan.name,
         "version": __version__,
+        "healing": [
+            {
+                "at": datetime.fromtimestamp(taken.at, UTC).isoformat(timespec="seconds"),
+                "step": taken.step.value,
+                "instance": taken.instance,
+                "reason": taken.reason,
+            }
+            for taken in service.healing.recent
+        ],
         "cubes": [
             *(_cube(instance) for instance in service.instances.values()),
             *(_left_out(left) for left in service.plan.left_out),
@@ -50,7 +63,7 @@ class Manifests:
     async def answer(self, request: Request) -> Response:
         """Answer one request."""
         parts = await self._peers.ask("cubes")
-        document = _together([part.data for part in parts if part.data is not None])
+        document = _together([part.data for part in parts if part.data is not None] or [manifest(self._service)])
         if not self._peers.alone:
             document["workers"] = [
                 {"worker": part.worker, "pid": part.pid, "answers": part.data is not None} for part in parts
@@ -64,7 +77,8 @@ def _together(documents: list[dict[str, Any]]) -> dict[str, Any]:
     for copies in zip(*(document["cubes"] for document in documents), strict=True):
         worst = max(copies, key=lambda cube: _STATES.index(cube["state"]))
         cubes.append({**worst, "restarts": sum(cube["restarts"] for cube in copies)})
-    return {**documents[0], "cubes": cubes}
+    healing = sorted((step for document in documents for step in document["healing"]), key=itemgetter("at"))
+    return {**documents[0], "healing": healing, "cubes": cubes}
 
 
 _STATES = [

@@ -181,7 +181,8 @@ class _Held(Response):
                 await self._response(scope, receive, send)
         except Exception as error:
             trace = self._context.trace_id
-            _log.error("%s failed in the middle of its answer [trace %s]", self._endpoint.name, trace, exc_info=error)
+            said = {"trace_id": trace}
+            _log.error("%s failed in its answer [trace %s]", self._endpoint.name, trace, exc_info=error, extra=said)
             raise
         finally:
             active_call.reset(token)

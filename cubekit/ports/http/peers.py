@@ -15,7 +15,8 @@ Collect = Callable[[], Awaitable[Any]]
 class Part(NamedTuple):
     """What one worker has said."""
 
-    worker: int
+    worker: int | None
+    """Its number; None of what is left of those that have ended."""
     pid: int
     data: Any
     """None if it did not answer in time."""

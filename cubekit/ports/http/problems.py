@@ -28,6 +28,8 @@ __all__ = [
     "BodyPastDeadline",
     "BodyTooLarge",
     "BodyTooSlow",
+    "HeadTooLarge",
+    "MalformedRequest",
     "MethodNotAllowed",
     "NotAcceptable",
     "UnsupportedMediaType",
@@ -41,6 +43,9 @@ __all__ = [
 ]
 
 PROBLEM_JSON = "application/problem+json"
+
+_LONGEST_PAUSE = 86_400 * 365
+"""Seconds; who waits longer does not come back."""
 
 _BY_STATUS: dict[int, type[Failure]] = {
     kind.status: kind
@@ -82,6 +87,22 @@ class NotAcceptable(Invalid):
     status = 406
     message = "This operation answers with {offered}, which the Accept header does not admit."
     translations = {"ko": "이 작업의 응답 형식은 {offered}이며, Accept 헤더가 이를 허용하지 않습니다."}
+
+
+class MalformedRequest(Invalid):
+    """What the client has sent is no HTTP."""
+
+    status = 400
+    message = "This is not a valid HTTP request."
+    translations = {"ko": "올바른 HTTP 요청이 아닙니다."}
+
+
+class HeadTooLarge(Invalid):
+    """Path and headers of the request are over the limit."""
+
+    status = 431
+    message = "The head of the request is larger than {limit} bytes."
+    translations = {"ko": "요청의 머리 부분이 {limit}바이트보다 큽니다."}
 
 
 class MethodNotAllowed(Invalid):
@@ -144,10 +165,17 @@ def problem_headers(failure: Failure) -> dict[str, str]:
     if failure.status == HTTPStatus.UNAUTHORIZED:
         return {"www-authenticate": "Bearer"}
     if failure.status in {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}:
-        return {"retry-after": str(max(1, math.ceil(failure.retry_after or 1)))}
+        return {"retry-after": str(_seconds(failure.retry_after))}
     if isinstance(failure, BodyTooLarge | BodyTooSlow | BodyPastDeadline):
         return {"connection": "close"}  # the rest of the body is not read
     return {}
+
+
+def _seconds(said: object) -> int:
+    """A number of whole seconds, whatever a cube has said."""
+    if not isinstance(said, int | float) or math.isnan(said):
+        return 1
+    return math.ceil(min(max(1, said), _LONGEST_PAUSE))
 
 
 def to_json(document: object) -> bytes:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import platform
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import accumulate
+from typing import Any
 
 import anyio.to_thread
 from prometheus_client import CollectorRegistry, PlatformCollector, ProcessCollector
@@ -16,16 +16,13 @@ from prometheus_client.utils import floatToGoString
 from starlette.requests import Request
 from starlette.responses import Response
 
-from cubekit import __version__
+from cubekit.authoring.telemetry import EVENTS_DROPPED, Distribution, Measured, MetricKind
 from cubekit.ports.http.cube_metrics import cube_metrics
 from cubekit.ports.http.families import Family, as_family, together
 from cubekit.ports.http.peers import Peers
-from cubekit.runtime.health import InstanceHealth
-from cubekit.runtime.instances import State
-from cubekit.runtime.metrics import BUCKETS
 from cubekit.runtime.service import Service
 
-__all__ = ["Metrics"]
+__all__ = ["Metrics", "events_dropped"]
 
 
 class Metrics:
@@ -33,8 +30,7 @@ class Metrics:
 
     def __init__(self, service: Service, peers: Peers) -> None:
         self._peers = peers
-        self._health = service.health
-        self._service = _ServiceCollector(service)
+        self._telemetry = service.telemetry
         self._process = ProcessCollector(registry=None)
         self._platform = PlatformCollector(registry=None)
         peers.offer("metrics", self._collect)
@@ -50,17 +46,10 @@ class Metrics:
     async def _collect(self) -> list[Family]:
         # Of the process, files of the system tell; the service's counters change only between the loop's steps.
         process = await anyio.to_thread.run_sync(lambda: [*self._process.collect(), *self._platform.collect()])
-        health = _health(await self._health.check())
-        return [as_family(metric) for metric in (*self._service.collect(), health, *process)]
-
-
-def _health(checks: Mapping[str, InstanceHealth]) -> Metric:
-    description = "1 for the status that the health of a cube has, 0 for the others"
-    family = GaugeMetricFamily("cubekit_cube_health", description, labels=["instance", "status"])
-    for name, check in checks.items():
-        for status in ("pass", "warn", "fail"):
-            family.add_metric([name, status], float(check.status == status))
-    return family
+        collected = self._telemetry.collected()
+        cubes = cube_metrics(collected) if collected is not None else ()
+        measured = map(_family, await self._telemetry.measured())
+        return [as_family(metric) for metric in (*measured, *cubes, *process)]
 
 
 class _Collected(Collector):
@@ -71,74 +60,28 @@ class _Collected(Collector):
         return self._metrics
 
 
-class _ServiceCollector:
-    def __init__(self, service: Service) -> None:
-        self._service = service
+def _family(measured: Measured) -> Metric:
+    """Return a metric of the runtime's as Prometheus has it."""
+    definition = measured.definition
+    make: Callable[..., Any] = _FAMILIES[definition.kind]
+    family = make(definition.prometheus, definition.description, labels=definition.labels)
+    for labels, value in measured.points:
+        if isinstance(value, Distribution):
+            bounds = [*map(floatToGoString, value.bounds), "+Inf"]
+            family.add_metric(labels, list(zip(bounds, accumulate(value.counts), strict=True)), value.sum)
+        else:
+            family.add_metric(labels, float(value))
+    metric: Metric = family
+    return metric
 
-    def collect(self) -> Iterator[Metric]:
-        yield from self._operations()
-        yield from self._cubes()
-        yield from self._bus()
-        yield from self._event_loop()
-        build = {"version": __version__, "python": platform.python_version(), "service": self._service.plan.name}
-        info = GaugeMetricFamily("cubekit_build_info", "What runs here; always 1", labels=list(build))
-        info.add_metric(list(build.values()), 1)
-        yield info
-        if (measured := self._service.telemetry.read()) is not None:
-            yield from cube_metrics(measured)
 
-    def _operations(self) -> Iterator[Metric]:
-        labels = ["instance", "operation"]
-        calls = CounterMetricFamily(
-            "cubekit_operation_calls", "Calls that ended, by outcome", labels=[*labels, "outcome"]
-        )
-        duration = HistogramMetricFamily(
-            "cubekit_operation_duration_seconds", "How long calls took; streams until their end", labels=labels
-        )
-        in_flight = GaugeMetricFamily("cubekit_operation_in_flight", "Calls under way", labels=labels)
-        hits = CounterMetricFamily("cubekit_operation_cache_hits", "Calls answered with a kept result", labels=labels)
-        retries = CounterMetricFamily("cubekit_operation_retries", "Further tries of calls that failed", labels=labels)
-        refusing = GaugeMetricFamily("cubekit_operation_breaker_open", "1 while a breaker refuses calls", labels=labels)
-        bounds = [*map(floatToGoString, BUCKETS), "+Inf"]
-        for endpoint in (*self._service.endpoints.values(), *self._service.routes.values()):
-            names = [endpoint.instance.name, endpoint.operation.name]
-            metrics = endpoint.metrics
-            for outcome, count in metrics.outcomes.items():
-                calls.add_metric([*names, outcome], count)
-            counts = accumulate(metrics.duration.counts)
-            duration.add_metric(names, list(zip(bounds, counts, strict=True)), metrics.duration.sum)
-            in_flight.add_metric(names, metrics.in_flight)
-            hits.add_metric(names, metrics.cache_hits)
-            if endpoint.parts.retries is not None:
-                retries.add_metric(names, metrics.retries)
-            if endpoint.parts.breaker is not None:
-                refusing.add_metric(names, float(endpoint.parts.breaker.open))
-        yield from (calls, duration, in_flight, hits, retries, refusing)
+_FAMILIES = {
+    MetricKind.COUNTER: CounterMetricFamily,
+    MetricKind.GAUGE: GaugeMetricFamily,
+    MetricKind.HISTOGRAM: HistogramMetricFamily,
+}
 
-    def _cubes(self) -> Iterator[Metric]:
-        state = GaugeMetricFamily(
-            "cubekit_cube_state",
-            "1 for the state that a cube is in, 0 for the others",
-            labels=["instance", "cube", "colour", "state"],
-        )
-        restarts = CounterMetricFamily("cubekit_cube_restarts", "Restarts after a crash", labels=["instance"])
-        for instance in self._service.instances.values():
-            descriptor = instance.planned.descriptor
-            for one in State:
-                names = [instance.name, descriptor.name, descriptor.colour.value, one.value]
-                state.add_metric(names, float(instance.state is one))
-            restarts.add_metric([instance.name], instance.restarts)
-        yield from (state, restarts)
 
-    def _bus(self) -> Iterator[Metric]:
-        bus = self._service.bus
-        yield CounterMetricFamily("cubekit_events_published", "Events published", value=bus.published)
-        yield CounterMetricFamily("cubekit_events_dropped", "Events lost by slow listeners", value=bus.dropped)
-
-    def _event_loop(self) -> Iterator[Metric]:
-        watchdog = self._service.watchdog
-        yield GaugeMetricFamily("cubekit_event_loop_lag_seconds", "How late the event loop was", value=watchdog.lag)
-        yield CounterMetricFamily("cubekit_event_loop_blocks", "Times that it was held up", value=watchdog.blocks)
-        yield CounterMetricFamily(
-            "cubekit_event_loop_blocked_seconds", "How long it was held up", value=watchdog.blocked
-        )
+def events_dropped(count: int) -> Family:
+    """The metric of events that were lost, as JSON has it."""
+    return as_family(_family(Measured(EVENTS_DROPPED, [((), count)])))

@@ -11,28 +11,21 @@ import math
 import sys
 from collections.abc import Awaitable, Coroutine, Mapping
 from contextvars import copy_context
-from functools import lru_cache
 from typing import Any
 
+import httptools
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from cubekit.ports.http.calls import CallHandler
+from cubekit.ports.http.connections import Connection
 from cubekit.ports.http.exchange import Answer, Exchange
 from cubekit.ports.http.head import Head
 from cubekit.ports.http.table import Table, resumed
 from cubekit.ports.http.under_way import ShuttingDown
 
-__all__ = ["DRAIN_GRACE", "MAX_HEAD", "TableProtocol", "make_protocol"]
+__all__ = ["TableProtocol", "make_protocol"]
 
-DRAIN_GRACE = 0.5
-"""Seconds that an idle connection is kept when the server stops: a request may be on its way."""
-
-MAX_HEAD = 1 << 16
-"""Bytes of a request's headers; more is refused with 431."""
-
-_HEAD_TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 _LEFT_TO_THE_ROUTER = frozenset({b"transfer-encoding", b"expect", b"origin", b"x-forwarded-for", b"x-forwarded-proto"})
 """Requests with one of these headers take the usual way: somebody there looks at it."""
 
@@ -65,15 +58,11 @@ class _Running:
             self.task.cancel()
 
 
-class TableProtocol(HttpToolsProtocol):
+class TableProtocol(Connection):
     """One connection."""
 
     table: Table
     handlers: Mapping[tuple[bytes, bytes], CallHandler]
-    patience = 5.0
-    """Seconds to wait for a request, or for the rest of its head."""
-    patient = False
-    """Whether a server that stops has time for idle connections."""
 
     def __init__(
         self,
@@ -86,33 +75,15 @@ class TableProtocol(HttpToolsProtocol):
         self._handler: CallHandler | None = None
         """Of the request that is arriving, as long as it may be answered here."""
         self._body = b""
-        self._refused = False
-        """Whether nothing more of the connection counts."""
         self._plain = True
         """Whether nothing in its headers is for somebody else."""
-        self._draining = False
-        self._idle_since = 0.0
-        """Since when a request, or the rest of its head, is waited for; infinite while one is being answered."""
-        self._head_size = 0
-
-    @property
-    def _is_busy(self) -> bool:
-        """Whether an answer is under way."""
-        cycle: Any = self.cycle  # None before the first request
-        return cycle is not None and not cycle.response_complete
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Begin to wait for a first request, not for ever."""
-        super().connection_made(transport)
-        self._idle_since = self.loop.time()
-        self._wait_for_next(self.patience)
 
     # What the parser calls
 
     def on_message_begin(self) -> None:
         """Begin a request. The scope is made only if ASGI gets to see it."""
         self._idle_since = self.loop.time()
-        self._head_size = 0
+        self._arriving, self._arrived = True, 0
         self.url = b""
         self.expect_100_continue = False
         self.headers = []
@@ -121,7 +92,6 @@ class TableProtocol(HttpToolsProtocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         """Note a header."""
         name = name.lower()
-        self._head_size += len(name) + len(value)
         if name in _LEFT_TO_THE_ROUTER:
             self._plain = False
             self.expect_100_continue |= name == b"expect" and value.lower() == b"100-continue"
@@ -129,10 +99,9 @@ class TableProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Take the request, or leave it to uvicorn."""
-        self._idle_since = math.inf
-        if self._head_size > MAX_HEAD:
-            self._refuse_head()
+        if self._over:
             return
+        self._idle_since = math.inf
         parser = self.parser
         handler = self.handlers.get((parser.get_method(), self.url))
         if (
@@ -140,16 +109,20 @@ class TableProtocol(HttpToolsProtocol):
             and self._plain
             and not self._is_busy
             and not self.pipeline
+            and not self.flow.write_paused
             and parser.get_http_version() == "1.1"
             and not parser.should_upgrade()
         ):
             self._handler, self._body = handler, b""
+        elif parser.should_upgrade():
+            self._arriving = False  # it comes again, without that wish
         else:
             self._leave_headers()
 
     def on_body(self, body: bytes) -> None:
         """Keep a part of the body."""
-        if self._refused:
+        self._arrived = 0
+        if self._over:
             return
         if self._handler is None:
             super().on_body(body)
@@ -158,9 +131,10 @@ class TableProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """Answer the request."""
-        handler, self._handler = self._handler, None
-        if self._refused:
+        if self._over or not self._arriving:
             return
+        self._arriving = False
+        handler, self._handler = self._handler, None
         if handler is None:
             super().on_message_complete()
         elif len(self._body) > self.table.max_body:
@@ -170,28 +144,25 @@ class TableProtocol(HttpToolsProtocol):
         else:
             self._answer(handler)
 
-    def data_received(self, data: bytes) -> None:
-        """Parse what has arrived; a request whose body is still to come goes the usual way, which has time limits."""
-        super().data_received(data)
-        if self._head_size > MAX_HEAD and not self._refused:
-            self._refuse_head()
-        if self._handler is not None and not self.transport.is_closing():
+    def on_all_parsed(self) -> None:
+        """Leave a request whose body is still to come to uvicorn's usual way, which has time limits."""
+        if self._handler is not None and not self._over:
             self._handler = None
             self._leave_headers()
             if self._body:
                 super().on_body(self._body)
 
-    def _refuse_head(self) -> None:
-        self._refused = True
-        self.transport.write(_HEAD_TOO_LARGE)
-        self.transport.close()
-
     def _leave_headers(self) -> None:
         url, headers, expects = self.url, self.headers, self.expect_100_continue
+        if not url.startswith(b"/") and httptools.parse_url(url).path is None:
+            raise httptools.HttpParserInvalidURLError(url)
         super().on_message_begin()
         self.url, self.expect_100_continue = url, expects
         self.headers += headers
         super().on_headers_complete()
+        self.headers = []  # what comes after a body is none of the request's headers
+        if self.pipeline:
+            self.flow.resume_reading()  # within limits, to notice when the client leaves
         if self._draining:
             self.cycle.keep_alive = False
 
@@ -209,18 +180,19 @@ class TableProtocol(HttpToolsProtocol):
         try:
             waiting = context.run(work.send, None)
         except StopIteration as stop:
-            self._send(stop.value, keep_alive)
+            self.send(stop.value, keep_alive)
         else:
             self._run(head, resumed(work, waiting), keep_alive)
 
     def _run(self, head: Head, work: Awaitable[Answer], keep_alive: bool) -> None:
         task = _make_task(self.loop, self._registered(head, work))
-        self.cycle = running = _Running(task, keep_alive)  # type: ignore[assignment]
+        running = _Running(task, keep_alive)
+        self.cycle = self._answering = running  # type: ignore[assignment]
         if task.done():
-            self._finish(task, running)
+            self._finish(head, task, running)
             return
         self.tasks.add(task)  # type: ignore[arg-type]  # uvicorn's own return nothing
-        task.add_done_callback(lambda task: self._finish(task, running))
+        task.add_done_callback(lambda task: self._finish(head, task, running))
 
     async def _registered(self, head: Head, work: Awaitable[Answer]) -> Answer:
         try:
@@ -229,88 +201,18 @@ class TableProtocol(HttpToolsProtocol):
         except ShuttingDown as failure:
             return Exchange(head).refuse(failure)
 
-    def _finish(self, task: asyncio.Task[Answer], running: _Running) -> None:
+    def _finish(self, head: Head, task: asyncio.Task[Answer], running: _Running) -> None:
         self.tasks.discard(task)
         running.response_complete = True
-        if task.cancelled() or self.transport.is_closing():
+        error = asyncio.CancelledError() if task.cancelled() else task.exception()
+        if running.disconnected or self.transport.is_closing():
             return
-        self._send(task.result(), running.keep_alive and not self._draining)
-
-    def _send(self, answer: Answer, keep_alive: bool) -> None:
-        status, content_type, body, headers = answer
-        lines = [STATUS_LINE[status], self._common_headers(), _type_line(content_type), b"%d\r\n" % len(body)]
-        if headers:
-            lines += (f"{name}: {value}\r\n".encode("latin-1") for name, value in headers.items())
-            keep_alive = keep_alive and "connection" not in headers
-        if not keep_alive and "connection" not in headers:
-            lines.append(b"connection: close\r\n")
-        lines += (b"\r\n", body)
-        self.transport.write(b"".join(lines))
-        if not keep_alive:
-            self.transport.close()
-        self.on_response_complete()
-
-    def _common_headers(self) -> bytes:
-        headers = self.server_state.default_headers
-        global _rendered
-        if _rendered[0] is not headers:
-            _rendered = headers, b"".join(b"%s: %s\r\n" % header for header in headers)
-        return _rendered[1]
-
-    def on_response_complete(self) -> None:
-        """Go on with the next request of the pipeline, or wait for one."""
-        self.server_state.total_requests += 1
-        if self.transport.is_closing():
-            return
-        self.flow.resume_reading()
-        if self.pipeline:
-            self._start_asgi_task(*self.pipeline.pop())
-            return
-        self._idle_since = self.loop.time()
-        if self.timeout_keep_alive_task is None:
-            self._wait_for_next(self.patience)
-
-    # Idle connections
-
-    def _wait_for_next(self, seconds: float) -> None:
-        self.timeout_keep_alive_task = self.loop.call_later(seconds, self.timeout_keep_alive_handler)
-
-    def _unset_keepalive_if_required(self) -> None:
-        """Leave the timer running: to look at the time when it fires is cheaper than to set it for every request."""
-        if self.transport.is_closing():
-            super()._unset_keepalive_if_required()
-
-    def timeout_keep_alive_handler(self) -> None:
-        """Close a connection on which no request has come for too long, or none but its beginning."""
-        self.timeout_keep_alive_task = None
-        left = self._idle_since + self.patience - self.loop.time()
-        if left <= 0:
-            super().timeout_keep_alive_handler()
-        elif not self.transport.is_closing():
-            self._wait_for_next(min(left, self.patience))
-
-    def shutdown(self) -> None:
-        """Stop: the answer under way is the last; an idle connection may bring one more request.
-
-        A patient server closes an idle connection no sooner than ever.
-        """
-        self._draining = True
-        if self._is_busy:
-            self.cycle.keep_alive = False
-        elif not self.patient:
-            self.loop.call_later(DRAIN_GRACE, self._close_idle)
-
-    def _close_idle(self) -> None:
-        if not self._is_busy:
-            self.transport.close()
-
-
-_rendered: tuple[list[tuple[bytes, bytes]], bytes] = ([], b"")
-
-
-@lru_cache
-def _type_line(content_type: str) -> bytes:
-    return f"content-type: {content_type}\r\ncontent-length: ".encode()
+        if error is None:
+            answer = task.result()
+        else:
+            exchange = Exchange(head)
+            answer = exchange.refuse(exchange.expected(error))
+        self.send(answer, running.keep_alive and not self._draining)
 
 
 def _make_task(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, Answer]) -> asyncio.Task[Answer]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AbstractContextManager
 from typing import Any, TypeVar
@@ -11,9 +12,9 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Receive
 
 from cubekit.authoring.failures import Unavailable
-from cubekit.runtime.tickets import NO_DEADLINE, Tickets, make_sweeper, make_tickets
+from cubekit.runtime.tickets import NO_DEADLINE, Tickets, asyncio_runs, make_sweeper, make_tickets
 
-__all__ = ["ShuttingDown", "UnderWay", "until_disconnect"]
+__all__ = ["ShuttingDown", "UnderWay", "own_failure", "until_disconnect"]
 
 T = TypeVar("T")
 
@@ -55,6 +56,28 @@ class UnderWay:
             self._tickets.interrupt(ShuttingDown())
 
 
+def own_failure(error: BaseException) -> Exception | None:
+    """Return what a request has failed with; None if somebody else has cancelled it, or the program ends.
+
+    An operation that awaits a task which it has cancelled itself ends in a ``CancelledError`` that nobody else knows
+    of. To those who call it that is one more mistake, and to be answered like any other.
+    """
+    if isinstance(error, Exception):
+        return error
+    if isinstance(error, KeyboardInterrupt | SystemExit | GeneratorExit) or not asyncio_runs():
+        return None
+    task = asyncio.current_task()
+    if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
+        return None
+    return _mistake(error)
+
+
+def _mistake(error: BaseException) -> RuntimeError:
+    mistake = RuntimeError(f"the operation ended with {type(error).__name__}, which it has caused itself")
+    mistake.__cause__ = error
+    return mistake
+
+
 async def until_disconnect(
     receive: Receive, work: Callable[[], Awaitable[T]], *beside: Callable[[], Coroutine[Any, Any, None]]
 ) -> T:
@@ -76,8 +99,11 @@ async def until_disconnect(
             tasks.start_soon(function)
         try:
             done.append(await work())
-        except Exception as error:  # noqa: BLE001 - raised again below, out of the task group's exception group
-            failure = error
+        except BaseException as error:
+            # Raised below, out of the task group's exception group.
+            failure = own_failure(error)
+            if failure is None:
+                raise
         tasks.cancel_scope.cancel()
     if failure is not None:
         try:

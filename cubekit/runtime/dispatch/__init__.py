@@ -5,6 +5,6 @@
 
 from __future__ import annotations
 
-from cubekit.runtime.dispatch.endpoint import Call, Encode, Endpoint, Parts
+from cubekit.runtime.dispatch.endpoint import Call, Encode, Endpoint, LayerState
 
-__all__ = ["Call", "Encode", "Endpoint", "Parts"]
+__all__ = ["Call", "Encode", "Endpoint", "LayerState"]

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 from cubekit.authoring.context import CallContext
+from cubekit.authoring.cubes import Clock
 from cubekit.authoring.failures import Failure, Overloaded, PermissionDenied, Unauthenticated
 
 __all__ = ["Admission", "lacks"]
+
+
+_QUIET = 10.0
+"""Seconds without a refusal after which the next one is news."""
 
 
 class Admission:
@@ -17,10 +23,14 @@ class Admission:
     priority all of it; each share is rounded up.
 
     :param limit: calls at the same time.
+    :param shedding: called when calls begin to be refused, after a while in which none was.
     """
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, clock: Clock, shedding: Callable[[], None]) -> None:
         self._limit = limit
+        self._clock = clock
+        self._shedding = shedding
+        self._quiet_from = -math.inf
         self.least = math.ceil(limit * 0.75)
         """Calls under way up to which everybody is admitted."""
         self._ordinary = math.ceil(limit * 0.95)
@@ -32,6 +42,10 @@ class Admission:
         """
         room = self._limit if priority > 0 else self._ordinary if priority == 0 else self.least
         if under_way >= room:
+            now = self._clock.monotonic()
+            if now >= self._quiet_from:
+                self._shedding()
+            self._quiet_from = now + _QUIET
             raise Overloaded(retry_after=1)
 
 

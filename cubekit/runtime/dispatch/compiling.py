@@ -7,11 +7,13 @@ from bisect import bisect_left
 from collections.abc import Mapping
 from time import monotonic
 from typing import TYPE_CHECKING, Any
+from zlib import crc32
 
 import anyio
 
 from cubekit.authoring.context import CallContext, active_call, with_deadline
 from cubekit.authoring.failures import DeadlineExceeded
+from cubekit.runtime.causes import raise_alone
 from cubekit.runtime.dispatch.admission import lacks
 from cubekit.runtime.dispatch.source import write_call
 from cubekit.runtime.dispatch.spans import spanned, tracing
@@ -37,21 +39,21 @@ def compile_call(endpoint: Endpoint, encode: Encode | None) -> Call:
 
 def _compiled(endpoint: Endpoint, encode: Encode | None, *, sampling: bool, **more: Any) -> Call:
     source = write_call(endpoint.layers(encoded=encode is not None, sampling=sampling))
-    # Tracebacks and debuggers find the lines under this name.
-    file = f"<dispatch of {endpoint.name}{' as bytes' if encode else ''}{'' if sampling else ', sampled'}>"
+    # Tracebacks and debuggers find the lines under this name: the same name for the same lines only.
+    file = f"<dispatch of {endpoint.name} {crc32(source.encode()):08x}>"
     linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
-    parts, metrics = endpoint.parts, endpoint.metrics
+    state, metrics = endpoint.layer_state, endpoint.metrics
     names = {
         "BUCKETS": BUCKETS,
         "DeadlineExceeded": DeadlineExceeded,
         "NO_DEADLINE": NO_DEADLINE,
         "TaskTicket": TaskTicket,
         "activate": active_call.set,
-        "admission": parts.admission,
+        "admission": state.admission,
         "bisect_left": bisect_left,
-        "breaker": parts.breaker,
-        "cache": parts.cache,
-        "chain": endpoint.chain() if parts.middleware else None,
+        "breaker": state.breaker,
+        "cache": state.cache,
+        "chain": endpoint.chain() if state.middleware else None,
         "counts": metrics.duration.counts,
         "deactivate": active_call.reset,
         "duration": metrics.duration,
@@ -61,8 +63,9 @@ def _compiled(endpoint: Endpoint, encode: Encode | None, *, sampling: bool, **mo
         "lacks": lacks,
         "metrics": metrics,
         "monotonic": monotonic,
-        "rate": parts.rate,
-        "retries": parts.retries,
+        "raise_alone": raise_alone,
+        "rate": state.rate,
+        "retries": state.retries,
         "sleep": anyio.sleep,
         "tracing": tracing,
         "with_deadline": with_deadline,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from time import monotonic
 
-from cubekit.authoring.failures import Unavailable
+from cubekit.authoring.failures import Failure, Unavailable
 
 __all__ = ["Retries"]
 
@@ -18,8 +18,10 @@ _RESERVE = 10.0
 class Retries:
     """Says whether a failed call of an idempotent operation is worth another try.
 
-    It is after `Unavailable` and after errors of a connection. The budget keeps a provider that is down from being
-    asked several times as often: every call adds ``budget`` of a retry to it, and every retry takes one.
+    It is after `Unavailable` and after errors of a connection, but not before the time that a failure names in
+    ``retry_after``, and not at all if that is longer than a retry may wait: what has an open breaker is left in peace.
+    The budget keeps a provider that is down from being asked several times as often: every call adds ``budget`` of a
+    retry to it, and every retry takes one.
 
     :param attempts: tries of one call after the first.
     :param budget: retries for each call, over many calls.
@@ -42,8 +44,11 @@ class Retries:
         self.calls = 0
         if attempt >= self._attempts or self._left < 1 or not isinstance(error, Unavailable | ConnectionError):
             return None
+        asked = error.retry_after or 0.0 if isinstance(error, Failure) else 0.0
+        if asked > _LONGEST_PAUSE:
+            return None
         pause: float = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**attempt)
-        pause *= random.uniform(0.5, 1.0)  # noqa: S311 - jitter
+        pause = asked + pause * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
         if monotonic() + pause >= deadline:
             return None
         self._left -= 1

@@ -37,16 +37,18 @@ class Layers:
     sampling: bool = True
     encoded: bool = False
     """Whether the answer is encoded for a port."""
+    written: bool = False
+    """Whether the method writes JSON, in place of the one that makes the value."""
 
 
 def write_call(layers: Layers) -> str:
     """Return the source of ``async def call(context, arguments, deadline)``."""
     lines = _invoke(layers)
     for wanted, layer in (
-        (layers.cache and layers.suspends, _single_flight),
         (layers.suspends, _ticket),
         (True, _context),
         (layers.breaker, _breaker),
+        (layers.cache and layers.suspends, _single_flight),
         (layers.queue is not None, _queue),
         (True, _life),
         (layers.retries, _retries),
@@ -65,13 +67,15 @@ def write_call(layers: Layers) -> str:
 
 def _invoke(layers: Layers) -> Lines:
     if layers.middleware:
-        return ["value = await chain(with_deadline(context, deadline), arguments)"]
-    return [f"value = await life.cube.{layers.method}(**arguments)"]
-
-
-def _single_flight(layers: Layers, inner: Lines) -> Lines:
-    (invoke,) = inner
-    return [invoke.replace("await ", "await cache.compute(key, ") + ")"]
+        invoked = "chain(life, with_deadline(context, deadline), arguments)"
+    else:
+        invoked = f"life.cube.{layers.method}(**arguments)"
+    return [
+        "try:",
+        f"    value = await {invoked}",
+        "except BaseExceptionGroup as group:",
+        "    raise_alone(group)",  # a task group inside the operation is its own business
+    ]
 
 
 def _ticket(layers: Layers, inner: Lines) -> Lines:
@@ -101,16 +105,31 @@ def _context(layers: Layers, inner: Lines) -> Lines:
 
 
 def _breaker(layers: Layers, inner: Lines) -> Lines:
+    # `limit` is when the operation's own time is over.
+    hurry = "deadline" if layers.timeout is None else "deadline if deadline < limit else NO_DEADLINE"
     return [
-        "if breaker.open:",
-        "    breaker.admit()",
+        "trying = breaker.open and breaker.admit()",
         "try:",
         *_indented(inner),
         "except BaseException as error:",
-        "    breaker.failed(error)",
+        f"    breaker.failed(error, trying, {hurry})",
         "    raise",
         "if breaker.failures:",
-        "    breaker.succeeded()",
+        "    breaker.succeeded(trying)",
+    ]
+
+
+def _single_flight(layers: Layers, inner: Lines) -> Lines:
+    return [
+        "while (flight := cache.under_way(key)) is not None:",
+        *_indented(_ticket(layers, ["await flight.landed.wait()"])),
+        "    if flight.outcome is not None:",
+        "        value = flight.outcome()",
+        "        break",
+        "else:",
+        "    with cache.begin(key, deadline) as flight:",
+        *_indented(inner, 2),
+        "        flight.land(value)",
     ]
 
 
@@ -139,7 +158,7 @@ def _retries(layers: Layers, inner: Lines) -> Lines:
 def _cache(layers: Layers, inner: Lines) -> Lines:
     keep = [] if layers.suspends else ["cache.put(key, value)"]
     return [
-        "key = cache.key(context, arguments)",
+        f"key = cache.key(context, arguments{', True' if layers.written else ''})",
         "hit = cache.get(key)",
         "if hit is not None:",
         "    metrics.cache_hits += 1",

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import cubekit_saju
 
 CASES = [
     ((1900, 2, 29, 12), {}, "NoSuchDate", "birthDate", "no date 1900-02-29"),
@@ -25,6 +31,8 @@ CASES = [
     ((1990, 5, 1, 12), {"leap_month": True}, "LeapMonthOfSolarDate", "isLeapMonth", "Only a lunar date"),
     ((1988, 5, 8, 2, 30), {}, "NoSuchTime", "birthTime", "Asia/Seoul never showed 02:30 on 1988-05-08"),
     ((1961, 8, 10, 0, 15), {}, "NoSuchTime", "birthTime", "00:15"),
+    ((1990, 5, 15, -1, 0), {}, "NoSuchTime", "birthTime", "1990-05-15"),
+    ((10**30, 5, 15, 12), {}, "DateOutOfRange", "birthDate", "1600-01-01 to 2400-12-31"),
     ((1990, 5, 15, 24, 0), {}, "NoSuchTime", "birthTime", "24:00"),
     ((1990, 5, 15, 12, 60), {}, "NoSuchTime", "birthTime", "12:60"),
 ]
@@ -74,3 +82,23 @@ def test_longitude_out_of_range(library: Any, longitude: float) -> None:
 def test_fast_path_refuses_the_same(library: Any, moment: tuple[int, ...], error: str) -> None:
     with pytest.raises(getattr(library, error)):
         library.korean_pillars(*moment)
+
+
+numbers = st.one_of(st.integers(-40, 40), st.integers(1_300, 2_500), st.integers())
+
+
+@given(st.tuples(numbers, numbers, numbers, st.one_of(st.none(), numbers), numbers), st.booleans(), st.booleans())
+def test_no_number_breaks_the_library(moment: tuple[Any, ...], lunar: bool, leap: bool) -> None:
+    """Whatever is asked for is answered or refused by an error of the library."""
+    year, month, day, _, other = moment
+    asked: list[Callable[[], object]] = [
+        lambda: cubekit_saju.calculate(cubekit_saju.Birth(*moment, male=True, lunar=lunar, leap_month=leap)),
+        lambda: cubekit_saju.calculate(cubekit_saju.Birth(1990, 5, 15, 12, male=True, seun_year=other)),
+        lambda: cubekit_saju.daily(cubekit_saju.Birth(1990, 5, 15, 12, male=True), year, month, day),
+        lambda: cubekit_saju.convert(year, month, day, lunar=lunar, leap_month=leap),
+        lambda: cubekit_saju.calendar(year, month),
+        lambda: cubekit_saju.solar_terms(year),
+    ]
+    for ask in asked:
+        with suppress(cubekit_saju.SajuError):
+            ask()

@@ -74,6 +74,9 @@ TimeText = Annotated[
 Gender = Literal["male", "female"]
 
 
+Month = Annotated[int, Field(ge=1, le=12)]
+
+
 class Location(Model):
     """Place of birth."""
 

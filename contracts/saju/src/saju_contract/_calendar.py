@@ -8,7 +8,7 @@ from cubekit import contract
 
 from saju_contract._almanac import CalendarMonth, Conversion, TermsOfYear
 from saju_contract._batch import PillarColumns
-from saju_contract._birth import Birth, BirthColumns, DateText
+from saju_contract._birth import Birth, BirthColumns, DateText, Month
 from saju_contract._chart import Chart
 from saju_contract._errors import (
     DateOutOfRange,
@@ -61,7 +61,7 @@ class Calendar(Protocol):
         """
         ...
 
-    async def calendar(self, year: int, month: int) -> CalendarMonth:
+    async def calendar(self, year: int, month: Month) -> CalendarMonth:
         """Return the days of a Gregorian month with lunar dates, pillars and solar terms."""
         ...
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cubekit_saju._analysis.pillars import packed_pillars
+from cubekit_saju._analysis.pillars import packed_pillars, within_reach
 from cubekit_saju._analysis.vocabulary import PILLARS, TERMS, TERMS_HANJA
 from cubekit_saju._calendar.clocks import iso_instant, iso_time
 from cubekit_saju._calendar.days import (
@@ -79,7 +79,7 @@ def convert(year: int, month: int, day: int, *, lunar: bool = False, leap_month:
     else:
         if leap_month:
             raise LeapMonthOfSolarDate
-        days = days_from_historic(year, month, day)
+        days = days_from_historic(within_reach(year), within_reach(month), within_reach(day))
         if days == NO_DAY:
             raise NoSuchDate(year, month, day)
         jdn = days + JDN_OF_1970

@@ -8,7 +8,7 @@ from cubekit_saju._almanac import pillars_at_noon
 from cubekit_saju._analysis.chart import calculate_shared
 from cubekit_saju._analysis.copying import fresh
 from cubekit_saju._analysis.elements import ten_god, void_branches
-from cubekit_saju._analysis.pillars import wall_clock
+from cubekit_saju._analysis.pillars import wall_clock, within_reach
 from cubekit_saju._analysis.settings import Settings, settings_of
 from cubekit_saju._analysis.vocabulary import PILLAR_GODS, PILLARS, POSITIONS, TEN_GODS
 from cubekit_saju._birth import Birth
@@ -43,7 +43,7 @@ def compatibility(first: Birth, second: Birth) -> Compatibility:
 def day_against_chart(chart: Chart, settings: Settings, year: int, month: int, day: int) -> DayFortune:
     """Return what `daily` returns, of a chart and the settings that it was made by."""
     born = _indices(chart)
-    days = wall_clock(year, month, day, 0, 0, ZONE) // 86_400
+    days = wall_clock(within_reach(year), within_reach(month), within_reach(day), 0, 0, ZONE) // 86_400
     year_pillar, month_pillar, luck = pillars_at_noon(days)
     found: DayFortune = {
         "date": iso_date(days),

@@ -9,7 +9,7 @@ from typing import Any
 
 import saju_contract
 from anyio import lowlevel, to_thread
-from cubekit import Cube, Invalid, operation
+from cubekit import Cache, Cube, Invalid, operation
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import to_json
 from saju_contract import (
@@ -22,6 +22,7 @@ from saju_contract import (
     Conversion,
     DateText,
     DayFortune,
+    Month,
     PillarColumns,
     RowError,
     TermsOfYear,
@@ -33,7 +34,7 @@ from cubekit_saju._analysis.batch import PillarColumns as Rows
 from cubekit_saju._analysis.chart import chart_of
 from cubekit_saju._analysis.settings import Settings, settings_of
 from cubekit_saju._calendar.korean_time import ZONE
-from cubekit_saju._calendar.zones import load_zone
+from cubekit_saju._calendar.zones import is_loaded, load_zone
 from cubekit_saju._fortune import chart_against_chart, day_against_chart
 from cubekit_saju.results.chart import Chart as PlainChart
 
@@ -48,6 +49,8 @@ _ERRORS: dict[type[cubekit_saju.SajuError], type[Invalid]] = {
     cubekit_saju.NoSuchTime: saju_contract.NoSuchTime,
     cubekit_saju.UnknownTimezone: saju_contract.UnknownTimezone,
 }
+_CHARTS = Cache("24h", size=256)
+"""A chart is 22 kB of JSON: found again in a fifth of the time that it takes to calculate and write."""
 _ROWS_AT_ONCE = 2_000
 """Births of a batch between which others get their turn: about a millisecond."""
 
@@ -69,7 +72,7 @@ class Saju(Cube[Config], Calendar, implements="saju.calendar@0.1"):
         if not cubekit_saju.compiled:
             self.log.warning("the four-pillars core runs as pure Python, some ten times slower than compiled")
 
-    @operation(idempotent=True, public=True, json="calculate_json", view=cubekit_saju.table)
+    @operation(idempotent=True, public=True, cache=_CHARTS, json="calculate_json", view=cubekit_saju.table)
     async def calculate(self, birth: Birth) -> Chart:
         """Return the four pillars of a birth and what follows from them."""
         return Chart.model_validate(await self._chart(birth))
@@ -127,9 +130,9 @@ class Saju(Cube[Config], Calendar, implements="saju.calendar@0.1"):
         return DayFortune.model_validate(fortune)
 
     @operation(idempotent=True, public=True)
-    async def calendar(self, year: int, month: int) -> CalendarMonth:
+    async def calendar(self, year: int, month: Month) -> CalendarMonth:
         """Return the days of a Gregorian month with lunar dates, pillars and solar terms, by Korean standard time."""
-        with _failures(date="month"):
+        with _failures():
             return CalendarMonth.model_validate(cubekit_saju.calendar(year, month))
 
     @operation(idempotent=True, public=True)
@@ -165,8 +168,9 @@ class Saju(Cube[Config], Calendar, implements="saju.calendar@0.1"):
                 year,
                 month,
                 day,
-                -1 if time is None else int(time[:2]),
+                0 if time is None else int(time[:2]),
                 0 if time is None else int(time[3:]),
+                time is not None,
                 birth.gender == "male",
                 birth.is_lunar,
                 birth.is_leap_month,
@@ -187,7 +191,7 @@ async def _load_zone(timezone: str, prefix: str = "") -> None:
 
     :raises UnknownTimezone: if there is no such zone.
     """
-    if timezone != ZONE:
+    if not is_loaded(timezone):
         with _failures(prefix):
             await to_thread.run_sync(load_zone, timezone)
 

@@ -13,7 +13,8 @@ from cubekit_saju._analysis.luck import daeun, seun, wolun
 from cubekit_saju._analysis.moment import Moment, moment_of
 from cubekit_saju._analysis.notices import ambiguous_time, far_from_zone, is_far_from_zone, known_time, unknown_time
 from cubekit_saju._analysis.oegyeok import special_patterns
-from cubekit_saju._analysis.pillars import ZI23, packed_pillars, saju_year_of, wall_clock
+from cubekit_saju._analysis.pillars import ZI23, packed_pillars, saju_year_of, wall_clock, within_reach
+from cubekit_saju._analysis.saryeong import ruling_stem
 from cubekit_saju._analysis.settings import Settings
 from cubekit_saju._analysis.strength import strength
 from cubekit_saju._analysis.vocabulary import (
@@ -37,13 +38,12 @@ from cubekit_saju._calendar.terms import jeol_at
 from cubekit_saju._errors import LeapMonthOfSolarDate
 from cubekit_saju._version import VERSION
 from cubekit_saju.results.chart import Chart, Conventions, Jeolgi, Notice, Term
-from cubekit_saju.results.pillars import Saryeong, Void, Wuxing
+from cubekit_saju.results.pillars import Void, Wuxing
 
 if TYPE_CHECKING:
     from mypy_extensions import i64
 
 _NOON: Final = 12
-_BASES: Final[list[str]] = ["yeogi", "junggi", "jeonggi"]
 _COUNTS: Final[list[int]] = [(1 << 4 * stem_element(g % 10)) + (1 << 4 * branch_element(g % 12)) for g in range(60)]
 """How often each element occurs in a pillar, four bits each."""
 _VOIDS: Final[list[Void]] = [
@@ -67,12 +67,14 @@ def calculate_shared(birth: Birth, settings: Settings) -> Chart:
     :raises SajuError: if there was no such date or time, or if it is not covered; the error names the field.
     """
     location = birth.location
+    known = birth.hour is not None
     return chart_of(
-        birth.year,
-        birth.month,
-        birth.day,
-        -1 if birth.hour is None else birth.hour,
-        birth.minute,
+        within_reach(birth.year),
+        within_reach(birth.month),
+        within_reach(birth.day),
+        within_reach(birth.hour) if birth.hour is not None else 0,
+        within_reach(birth.minute),
+        known,
         birth.male,
         birth.lunar,
         birth.leap_month,
@@ -89,6 +91,7 @@ def chart_of(
     day: i64,
     hour: i64,
     minute: i64,
+    known: bool,
     male: bool,
     lunar: bool,
     leap_month: bool,
@@ -97,7 +100,9 @@ def chart_of(
     settings: Settings,
     seun_year: int | None,
 ) -> Chart:
-    """Return the chart of a birth; the parameters are those of `Birth`, an unknown hour is -1.
+    """Return the chart of a birth; the parameters are those of `Birth`.
+
+    :param known: whether the time is; otherwise hour and minute do not matter.
 
     :raises SajuError: if there was no such date or time, or if it is not covered; the error names the field.
     """
@@ -105,8 +110,7 @@ def chart_of(
         year, month, day = civil_from_days(jdn_from_lunar(year, month, day, leap_month) - JDN_OF_1970)
     elif leap_month:
         raise LeapMonthOfSolarDate
-    unknown = hour == -1
-    if unknown:
+    if not known:
         hour = _NOON
         minute = 0
     moment = moment_of(
@@ -118,7 +122,7 @@ def chart_of(
     previous: i64 = settings.jeol[jeol]
     following: i64 = settings.jeol[jeol + 1]
     packed: i64 = packed_pillars(jeol, local, settings.zi_hour)
-    if unknown:
+    if not known:
         warnings = unknown_time(reference, previous, following)
     else:
         warnings = known_time(reference, previous, following, local, settings.zi_hour == ZI23)
@@ -130,7 +134,7 @@ def chart_of(
         packed & 63,
         packed >> 6 & 63,
         packed >> 12 & 63,
-        -1 if unknown else packed >> 18 & 63,
+        packed >> 18 & 63 if known else -1,
         male,
         moment,
         reference,
@@ -169,13 +173,13 @@ def _chart(
     stage_parts = stages.parts
     forward = (year % 2 == 0) == male
     weights = hidden.weights.of(year, month, day, hour)
-    ruling, saryeong = _saryeong(month % 12, reference - previous, following - previous, settings)
+    ruling, saryeong = ruling_stem(month % 12, reference - previous, following - previous, settings)
     stems = [int(year % 10), int(month % 10)]
     if known:
         stems.append(int(hour % 10))
     gyeokguk = pattern(int(day_stem), int(month % 12), stems, hidden.stems[month % 12], ruling)
     force = strength(int(year), int(month), int(day), int(hour))
-    first_year: i64 = seun_year if seun_year is not None else saju_year_of(jeol)
+    first_year: i64 = within_reach(seun_year) if seun_year is not None else saju_year_of(jeol)
     return {
         "sajuPan": {
             "year": PILLARS[year],
@@ -269,25 +273,6 @@ def _void(counted_from: i64, year: i64, month: i64, day: i64, hour: i64) -> Void
     if hour >= 0 and (hour % 12 - first) >> 1 == 0:
         places |= 8
     return _VOIDS[decade * 16 + places]
-
-
-def _saryeong(branch: i64, elapsed: i64, month: i64, settings: Settings) -> tuple[int, Saryeong]:
-    """Return the ruling hidden stem of the month branch, and what is told of it.
-
-    :param elapsed: seconds since the month began.
-    :param month: seconds from its beginning to the next one's.
-    """
-    if settings.scaled_saryeong:
-        elapsed = elapsed * 30 * 86_400 // month
-    yeogi, junggi, _ = settings.hidden.days[branch]
-    day: i64 = elapsed // 86_400
-    place = 0 if day < yeogi else 1 if day < yeogi + junggi else 2
-    stem = settings.hidden.stems[branch][place]
-    return stem, {
-        "cheon": STEMS[stem],
-        "position": _BASES[place],
-        "days": float(elapsed * 100 // 86_400) / 100.0,
-    }
 
 
 def _jeolgi(jeol: i64, previous: i64, following: i64, reference: i64) -> Jeolgi:

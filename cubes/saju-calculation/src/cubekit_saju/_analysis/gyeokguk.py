@@ -51,7 +51,7 @@ def pattern(day_stem: int, branch: int, stems: list[int], hidden: tuple[int, int
     elif branch % 3 == 0:
         rule, order = "wangji", [jeonggi]
     elif branch % 3 == 2:
-        rule, order = "saengji", [jeonggi] if jeonggi in stems else [junggi] if junggi in stems else []
+        rule, order = "saengji", [stem for stem in (jeonggi, junggi) if stem in stems]
     else:
         rule, order = "goji", [stem for stem in (jeonggi, ruling, yeogi, junggi) if stem in stems]
     for stem in [*order, jeonggi]:

@@ -28,6 +28,7 @@ FIRST_BIRTH_YEAR: Final[int] = FIRST_YEAR + 1
 LAST_BIRTH_YEAR: Final[int] = LAST_YEAR - 1
 """Every birth of these years lies between two jeol of the table, in every time zone."""
 
+_BILLION: Final = 1_000_000_000
 _YEAR_BEFORE_TABLE: Final[int] = FIRST_YEAR - 1
 _NAMES: Final[list[str]] = ["甲乙丙丁戊己庚辛壬癸"[i % 10] + "子丑寅卯辰巳午未申酉戌亥"[i % 12] for i in range(60)]
 
@@ -82,6 +83,7 @@ def korean_pillars(
 
     :param longitude: degrees east of Greenwich.
     :param zi_hour: `SPLIT`, `ZI23` or `MIDNIGHT`.
+    :raises OverflowError: when compiled, for numbers that need more than 64 bits.
     :raises DateOutOfRange: if the year is not within 1600-2400.
     :raises NoSuchDate: if there is no such date.
     :raises NoSuchTime: if there is no such time, or if the clock jumped over it.
@@ -113,6 +115,13 @@ def wall_clock(year: i64, month: i64, day: i64, hour: i64, minute: i64, timezone
     if hour < 0 or hour > 23 or minute < 0 or minute > 59:
         raise NoSuchTime(year, month, day, hour, minute, timezone)
     return days_from_civil(year, month, day) * 86_400 + hour * 3_600 + minute * 60
+
+
+def within_reach(number: int) -> int:
+    """Return a number as it is, or the nearest billion if it is far out of every range: what is compiled counts with
+    64 bits.
+    """
+    return max(-_BILLION, min(number, _BILLION))
 
 
 def ganji_names(packed: i64) -> tuple[str, str, str, str]:

@@ -58,16 +58,26 @@ def resolve(wall: int, timezone: str, fold: int) -> CivilTime | None:
     return CivilTime(wall, _seconds(meant.utcoffset()), _seconds(meant.dst()), change < 0)
 
 
-@lru_cache(maxsize=64)
 def load_zone(timezone: str) -> ZoneInfo:
     """Return a zone of the IANA database; the first call for a zone reads a file.
 
     :raises UnknownTimezone: if there is no such zone.
     """
-    if timezone not in _zone_names():
-        raise UnknownTimezone(timezone)
-    with files("tzdata").joinpath("zoneinfo", *timezone.split("/")).open("rb") as file:
-        return ZoneInfo.from_file(file, key=timezone)
+    zone = _ZONES.get(timezone)
+    if zone is None:
+        if timezone not in _zone_names():
+            raise UnknownTimezone(timezone)
+        with files("tzdata").joinpath("zoneinfo", *timezone.split("/")).open("rb") as file:
+            zone = _ZONES[timezone] = ZoneInfo.from_file(file, key=timezone)
+    return zone
+
+
+def is_loaded(timezone: str) -> bool:
+    """Whether times of a zone can be resolved without reading a file."""
+    return timezone == korean_time.ZONE or timezone in _ZONES
+
+
+_ZONES: dict[str, ZoneInfo] = {}
 
 
 @lru_cache(maxsize=1)

@@ -1,0 +1,173 @@
+"""`Exporting`: sends one signal in batches. The service never waits for it, and memory is bounded."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from threading import Lock as ThreadLock
+from typing import Generic, Protocol, TypeVar
+
+from anyio import CapacityLimiter, Lock, to_thread
+from cubekit import Clock
+
+__all__ = ["Exporting", "Queue", "Source", "in_export"]
+
+T = TypeVar("T")
+
+in_export: ContextVar[bool] = ContextVar("cubekit_monitoring.in_export", default=False)
+"""Whether an export is under way here: what it logs is not exported, or each export would cause the next one."""
+
+_TRIES = 12
+"""For one batch: the collector may refuse it for what is in it, and the others must have their turn."""
+
+
+class Source(Protocol[T]):
+    """Where batches come from."""
+
+    dropped: int
+    """What was lost since the start."""
+
+    async def take(self) -> Sequence[T]:
+        """Return the next batch; empty if there is nothing to be sent now."""
+
+    def put_back(self, batch: Sequence[T]) -> None:
+        """Take a batch that could not be sent, for another try."""
+
+    def give_up(self, batch: Sequence[T]) -> None:
+        """Forget a batch that has been tried too often."""
+
+
+class Queue(Generic[T]):
+    """What waits to be sent: the newest. Any thread may add.
+
+    :param size: the most that waits.
+    :param batch: the most that goes at once.
+    """
+
+    def __init__(self, size: int, batch: int) -> None:
+        self.dropped = 0
+        self._size = size
+        self._batch = batch
+        self._waiting: deque[T] = deque()
+        self._lock = ThreadLock()
+
+    def add(self, item: T) -> None:
+        """Let something wait; if there is no room, the oldest goes."""
+        with self._lock:
+            if len(self._waiting) >= self._size:
+                self._waiting.popleft()
+                self.dropped += 1
+            self._waiting.append(item)
+
+    async def take(self) -> list[T]:
+        """Return the oldest."""
+        return self.pop()
+
+    def pop(self) -> list[T]:
+        """Return the oldest."""
+        with self._lock:
+            return [self._waiting.popleft() for _ in range(min(self._batch, len(self._waiting)))]
+
+    def put_back(self, batch: Sequence[T]) -> None:
+        """Let them wait again, as far as there is room."""
+        with self._lock:
+            room = self._size - len(self._waiting)
+            kept = batch[max(0, len(batch) - room) :]
+            self._waiting.extendleft(reversed(kept))
+            self.dropped += len(batch) - len(kept)
+
+    def give_up(self, batch: Sequence[T]) -> None:
+        """Count them as lost."""
+        with self._lock:
+            self.dropped += len(batch)
+
+
+class Exporting(Generic[T]):
+    """Sends what a source has, in a thread of its own, until it is cancelled.
+
+    :param signal: what is sent, for messages.
+    :param send: sends one batch and returns whether it has arrived.
+    """
+
+    def __init__(
+        self,
+        signal: str,
+        source: Source[T],
+        send: Callable[[Sequence[T]], bool],
+        clock: Clock,
+        log: logging.Logger,
+    ) -> None:
+        self.signal = signal
+        self.sent = 0
+        self.failing_since: datetime | None = None
+        """Since when the collector takes nothing."""
+        self._source = source
+        self._send = send
+        self._clock = clock
+        self._log = log
+        self._tries = 0
+        self._limiter = CapacityLimiter(1)
+        self._alone = Lock()
+        self._finished = False
+
+    @property
+    def dropped(self) -> int:
+        """How many spans, lines or metrics were lost."""
+        return self._source.dropped
+
+    async def run(self, interval: float) -> None:
+        """Send all there is whenever some time has passed, until cancelled."""
+        while True:
+            await self._clock.sleep(interval)
+            async with self._alone:
+                if not self._finished:
+                    await self._flush()
+
+    async def finish(self) -> None:
+        """Send all there is for the last time."""
+        self._finished = True
+        async with self._alone:
+            await self._flush()
+
+    async def _flush(self) -> None:
+        while (batch := await self._source.take()) and await self._deliver(batch):
+            pass
+
+    async def _deliver(self, batch: Sequence[T]) -> bool:
+        try:
+            # If the cube stops meanwhile, the thread goes on with its try.
+            arrived = await to_thread.run_sync(self._try, batch, abandon_on_cancel=True, limiter=self._limiter)
+        except Exception:  # noqa: BLE001 - whatever an exporter raises, the service goes on
+            self._log.exception("exporting %s failed", self.signal)
+            arrived = False
+        self._note(arrived)
+        if arrived:
+            self.sent += len(batch)
+            self._tries = 0
+            return True
+        self._tries += 1
+        if self._tries < _TRIES:
+            self._source.put_back(batch)
+        else:
+            self._tries = 0
+            self._source.give_up(batch)
+        return False
+
+    def _try(self, batch: Sequence[T]) -> bool:
+        in_export.set(True)  # in the context of this try alone
+        return self._send(batch)
+
+    def _note(self, arrived: bool) -> None:
+        now = datetime.fromtimestamp(self._clock.time(), UTC)
+        if not arrived and self.failing_since is None:
+            self.failing_since = now
+            self._log.warning("%s cannot be exported; the newest are kept until the collector is back", self.signal)
+        elif arrived and self.failing_since is not None:
+            away = (now - self.failing_since).total_seconds()
+            self.failing_since = None
+            self._log.warning(
+                "%s are exported again after %.0f s; %d lost since the start", self.signal, away, self.dropped
+            )

@@ -1,0 +1,1 @@
+"""Tests of the cube, and what they share."""
