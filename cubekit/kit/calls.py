@@ -156,4 +156,5 @@ def _texts(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _text(value: Any) -> str:
-    return ("true" if value else "false") if isinstance(value, bool) else str(value)
+    text = ("true" if value else "false") if isinstance(value, bool) else str(value)
+    return text.encode("utf-8", "replace").decode()  # half a character cannot stand in a URL

@@ -21,6 +21,7 @@ from cubekit.kit.steps import Breakpoint
 from cubekit.kit.subjects import Subject
 from cubekit.ports.http.manifest import http_path
 from cubekit.testing import http_client
+from cubekit.testing.interception import intercepted
 
 pytestmark = pytest.mark.anyio
 
@@ -142,7 +143,7 @@ async def test_a_call_can_be_cancelled_wherever_it_waits(cube: Subject) -> None:
                     async def watch(context: Any, arguments: Any, call_next: Any, point: Breakpoint = point) -> Any:
                         return await point.watch(call_next(context, arguments))
 
-                    with endpoint_of(service, planned, operation).intercepted(watch):
+                    with intercepted(endpoint_of(service, planned, operation), watch):
                         await call(service, planned, operation, data)
                 if not point.reached:
                     break
