@@ -1,4 +1,4 @@
-"""``new``: a cube or a service to begin with."""
+"""``new``: a cube, a contract or a service to begin with."""
 
 from __future__ import annotations
 
@@ -26,7 +26,9 @@ Name = Annotated[str, typer.Argument(help="Lower-case words joined by hyphens: m
 Directory = Annotated[Path, typer.Option("--dir", help="Where to make it.")]
 
 
-new = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="Make a cube or a service to begin with.")
+new = typer.Typer(
+    rich_markup_mode=None, no_args_is_help=True, help="Make a cube, a contract or a service to begin with."
+)
 
 
 @new.command("cube")
@@ -42,11 +44,25 @@ def new_cube(
         message = f'a cube called "{name}" is installed already, from {installed.distribution}'
         raise CubekitError(Diagnostic("CK503", message, fix="take another name"))
     module = name.replace("-", "_")
-    title = "".join(word.capitalize() for word in name.split("-"))
-    values = {"name": name, "module": module, "title": title, "colour": colour}
+    values = {"name": name, "module": module, "title": _title(name), "colour": colour}
     written = _write(("cube", f"colours/{colour}"), target, values)
     steps = [f"cd {target}", "pip install -e '.[test]'", "python -m pytest", "cubekit test .", "cubekit up examples"]
     _done(f"{colour.emoji} cube {name}", target, written, steps)
+
+
+@new.command("contract")
+def new_contract(name: Name, directory: Directory = Path(), json: Json = False) -> None:
+    """Make a contract, with the conformance suite of its providers: shop-items becomes shop.items."""
+    target = _target(name, directory)
+    values = {
+        "name": name,
+        "contract": name.replace("-", "."),
+        "module": f"{name.replace('-', '_')}_contract",
+        "title": _title(name),
+    }
+    written = _write(("contract",), target, values)
+    steps = [f"cd {target}", "pip install -e '.[test]'", "python -m pytest", "cubekit contract show ."]
+    _done(f"contract {values['contract']}", target, written, steps)
 
 
 @new.command("service")
@@ -55,6 +71,10 @@ def new_service(name: Name, directory: Directory = Path(), json: Json = False) -
     target = _target(name, directory)
     written = _write(("service",), target, {"name": name})
     _done(f"service {name}", target, written, [f"cubekit up {target}"])
+
+
+def _title(name: str) -> str:
+    return "".join(word.capitalize() for word in name.split("-"))
 
 
 def _target(name: str, directory: Path) -> Path:

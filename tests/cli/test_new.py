@@ -95,6 +95,18 @@ def test_index_and_readme_are_kept_true(python: Path) -> None:
     assert "INDEX.md names tests/test_gone.py, which is not there" in checked.stderr
 
 
+def test_a_new_contract_and_its_suite(tmp_path: Path) -> None:
+    assert cubekit("new", "contract", "shop-items", cwd=tmp_path).returncode == 0
+    directory, source = tmp_path / "shop-items", str(tmp_path / "shop-items" / "src")
+    for command in (["pytest", "-q"], ["ruff", "check", "."], ["ruff", "format", "--check", "."]):
+        done = run(sys.executable, "-m", *command, cwd=directory, PYTHONPATH=source)
+        assert done.returncode == 0, done.stdout + done.stderr
+    shown = json.loads(cubekit("contract", "show", ".", "--json", cwd=directory).stdout)["contracts"]
+    assert [(one["name"], one["version"], list(one["methods"])) for one in shown] == [
+        ("shop.items", "0.1", ["get", "put"])
+    ]
+
+
 @pytest.mark.parametrize("colour", list(Colour))
 def test_a_new_cube_is_formatted(colour: Colour, tmp_path: Path) -> None:
     assert cubekit("new", "cube", "my-cube", "--color", colour, cwd=tmp_path).returncode == 0
