@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as jsonlib
+import os
 import subprocess
 import sys
 from importlib.resources import files
@@ -32,6 +33,7 @@ def prove(
     """Hold a cube to the quality scale. Exits with 1 if it breaks a rule of the level, or of one below."""
     from cubekit.composition.cube_directory import cubes_of
     from cubekit.composition.descriptors import describe
+    from cubekit.discovery.cache import cache_directory
 
     _check_installed()
     for cube in cubes_of(path):
@@ -39,7 +41,10 @@ def prove(
     with TemporaryDirectory() as directory:
         report = Path(directory) / "report.json"
         status = subprocess.run(  # noqa: S603 - our own interpreter
-            _command(path, quality, report), stdout=sys.stderr if console.as_json else None, check=False
+            _command(path, quality, report),
+            stdout=sys.stderr if console.as_json else None,
+            env={"HYPOTHESIS_STORAGE_DIRECTORY": str(cache_directory() / "hypothesis"), **os.environ},
+            check=False,
         ).returncode
         if console.as_json and report.exists():
             cubes = jsonlib.loads(report.read_text(encoding="utf-8"))

@@ -88,7 +88,7 @@ RULES: dict[str, Rule] = {
     ),
     "metrics": Rule(
         Level.SILVER,
-        "its calls and its own instruments appear in /metrics",
+        "its calls are counted in /metrics, which its own instruments do not break",
         "what is not measured is noticed by users first",
     ),
     "no-blocking": Rule(

@@ -154,7 +154,7 @@ async def test_a_call_can_be_cancelled_wherever_it_waits(cube: Subject) -> None:
 
 
 @pytest.mark.rule("metrics")
-async def test_its_calls_and_instruments_are_counted(cube: Subject) -> None:
+async def test_its_calls_are_counted(cube: Subject) -> None:
     """`/metrics` can be written, and counts each operation that was called."""
     async with cube.running() as (service, planned), http_client(service) as client:
         for operation in cube.operations:
