@@ -78,10 +78,13 @@ class Subject:
         """Inputs that an operation must take, as JSON data, the author's examples first.
 
         :param count: only so many of them.
+        :raises LookupError: if none was found.
         """
         if operation.name not in self._inputs:
             most = _FOR_STREAMS if operation.kind is ResultKind.STREAM else _FOR_VALUES
             self._inputs[operation.name] = good_inputs(operation, most)
+        if not self._inputs[operation.name]:
+            raise LookupError(f"no input was found that {operation.name} takes: give its model `examples`")
         return self._inputs[operation.name][:count]
 
     def plan(self, config: Mapping[str, Any] | None = None, also: str | None = None) -> Plan:
