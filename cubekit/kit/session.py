@@ -48,7 +48,8 @@ class CubeSession:
             for subject in self._subjects.values():
                 subject.planned(subject.plan())
         except CubekitError as error:
-            raise pytest.UsageError(str(error)) from error
+            hint = "The kit runs a cube in the service of its examples/service.toml, which must give it what it needs."
+            raise pytest.UsageError(f"{error}\n\n{hint}") from error
         wanted = config.getoption("quality")
         self._report: Path | None = config.getoption("quality_report")
         self.results = {

@@ -100,6 +100,7 @@ class Subject:
         settings = cubes[instance] | {"config": {**cubes[instance].get("config", {}), **(config or {})}}
         data = {**document.data, "cubes": {**cubes, instance: settings}}
         if also is not None:
+            data["cubes"] |= _bound(self.plan(config), instance, cubes)
             data["cubes"][also] = {**settings, "path": also}
         catalogue = scan()
         if self.scopes:
@@ -145,6 +146,19 @@ def subjects_in(directory: Path) -> list[Subject]:
     :raises CubekitError: if there is none, or one is not installed or cannot be imported.
     """
     return [Subject(directory.resolve(), describe(info)) for info in cubes_of(directory)]
+
+
+def _bound(plan: Plan, provider: str, cubes: Mapping[str, Any]) -> dict[str, Any]:
+    """The tables of those who require an instance, bound to it: a second provider would leave them a choice."""
+    bindings = {
+        name: {attribute: list(names) for attribute, names in planned.bindings.items() if provider in names}
+        for name, planned in plan.cubes.items()
+    }
+    return {
+        name: {**cubes[name], "bind": {**cubes[name].get("bind", {}), **bind}}
+        for name, bind in bindings.items()
+        if bind and name in cubes
+    }
 
 
 def _with_doorkeeper(catalogue: Catalogue, scopes: frozenset[str]) -> Catalogue:

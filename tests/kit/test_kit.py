@@ -118,6 +118,44 @@ def test_what_cannot_be_tested_is_said(tmp_path: Path) -> None:
     assert "the distribution offers no cube [CK303]" in done.stderr
 
 
+NEEDY = """
+from typing import Annotated, Protocol
+from cubekit import Cube, contract, operation
+
+@contract("test.words", version="1.0")
+class Words(Protocol):
+    async def word(self) -> str: ...
+
+class Dictionary(Cube, Words, implements="test.words@1.0"):
+    async def word(self) -> str:
+        return "lexicon"
+
+class Needy(Cube):
+    "Needs words."
+    words: Annotated[Words, ">=1,<2"]
+
+    @operation
+    async def say(self) -> str:
+        "Return a word."
+        return await self.words.word()
+"""
+
+
+def test_a_cube_runs_in_the_service_of_its_example(tmp_path: Path) -> None:
+    environment = distribution(tmp_path, {"needy": "Needy", "dictionary": "Dictionary"}, NEEDY)
+    done = cubekit("test", tmp_path, **environment)
+    assert done.returncode == 4
+    assert "needs  test.words" in done.stderr
+    assert "examples/service.toml, which must give it what it needs" in done.stderr
+    (tmp_path / "examples").mkdir()
+    cubes = '[cubes.needy]\nuse = "needy"\n[cubes.dictionary]\nuse = "dictionary"\n'
+    (tmp_path / "examples" / "service.toml").write_text(f'[service]\nname = "words"\n{cubes}')
+    found = json.loads(cubekit("test", tmp_path, "--json", **environment).stdout)["cubes"]
+    broken = {cube["name"]: {rule["name"] for rule in cube["rules"] if not rule["kept"]} for cube in found}
+    assert broken["needy"] == BARE - {"example"}
+    assert broken["dictionary"] == BARE - {"example"} | {"conformance"}
+
+
 def test_the_scale_needs_every_rule_below() -> None:
     assert scale(()) is None
     assert scale(RULES) is Level.PLATINUM
