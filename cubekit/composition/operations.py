@@ -19,6 +19,7 @@ from cubekit.authoring.contracts import DeclarationError, check_stream, is_strea
 from cubekit.authoring.models import Page
 from cubekit.authoring.operations import OperationOptions
 from cubekit.composition.edge import EdgeCodec, camel
+from cubekit.composition.writers import check_writer
 
 __all__ = ["Operation", "Parameter", "ResultKind", "make_operation", "make_route_operation"]
 
@@ -176,7 +177,7 @@ def make_operation(
     kind, result = _result(where, stream, hints.get("return", Any))
     _check_options(where, kind, options)
     if options.json is not None:
-        _check_writer(where, kind, options, function, writer)
+        check_writer(where, options.json, function, writer)
     operation = Operation(
         name=name,
         method=function.__name__,
@@ -214,26 +215,10 @@ def _result(where: str, stream: bool, returned: Any) -> tuple[ResultKind, Any]:
 def _check_options(where: str, kind: ResultKind, options: OperationOptions) -> None:
     if options.cache and kind is ResultKind.STREAM:
         raise DeclarationError(f"{where}: a stream cannot be cached")
+    if options.json is not None and kind is not ResultKind.VALUE:
+        raise DeclarationError(f"{where}: json= is for operations that return a value, not for a {kind.value}")
     if options.public and options.scope:
         raise DeclarationError(f"{where}: public=True says that the caller does not matter, and scope= that it does")
-
-
-def _check_writer(
-    where: str,
-    kind: ResultKind,
-    options: OperationOptions,
-    function: Callable[..., Any],
-    writer: Callable[..., Any] | None,
-) -> None:
-    if writer is None:
-        raise DeclarationError(f"{where}: json={options.json!r} names no method of the cube")
-    if kind is not ResultKind.VALUE:
-        raise DeclarationError(f"{where}: json= is for operations that return a value, not for a {kind.value}")
-    if not inspect.iscoroutinefunction(writer) or get_type_hints(writer).get("return") is not bytes:
-        raise DeclarationError(f"{where}: {options.json} must be `async def` and return `bytes`")
-    wanted, found = (list(inspect.signature(method).parameters.values())[1:] for method in (function, writer))
-    if [(p.name, p.default) for p in wanted] != [(p.name, p.default) for p in found]:
-        raise DeclarationError(f"{where}: {options.json} must have the same parameters")
 
 
 def _parameters(function: Callable[..., Any], hints: dict[str, Any], http: tuple[str, str]) -> tuple[Parameter, ...]:
