@@ -38,3 +38,9 @@ def test_importing_cubekit_is_cheap() -> None:
         show = f"{code}; import sys; print(*{{name.split('.')[0] for name in sys.modules}})"
         loaded = subprocess.run([sys.executable, "-c", show], capture_output=True, text=True, check=True).stdout.split()
         assert banned.isdisjoint(loaded), banned & set(loaded)
+
+
+def test_test_libraries_are_the_kit_s_alone() -> None:
+    show = "import cubekit.testing, cubekit.cli.app, sys; print(*{name.split('.')[0] for name in sys.modules})"
+    loaded = subprocess.run([sys.executable, "-c", show], capture_output=True, text=True, check=True).stdout.split()
+    assert {"pytest", "hypothesis", "blockbuster"}.isdisjoint(loaded)

@@ -25,18 +25,20 @@ def list_cubes(json: Json = False, safe_mode: Safe = False) -> None:
     from cubekit.composition.summaries import recall
 
     catalogue = scan()
-    rows, payload = [["", "NAME", "COLOUR", "VERSION", "CONTRACTS", "STATE"]], []
+    rows, payload = [["", "NAME", "COLOUR", "VERSION", "QUALITY", "CONTRACTS", "STATE"]], []
     for cube in catalogue.cubes:
         summary = recall(cube)
         state = "installed" if summary is None or summary.problem is None else "broken"
         contracts = ", ".join(summary.provides) if summary else f"? (cubekit info {cube.name})"
         colour = console.paint(cube.colour, cube.colour)
-        rows.append([cube.colour.emoji, cube.name, colour, cube.version, contracts or "-", state])
+        quality = cube.quality or "-"
+        rows.append([cube.colour.emoji, cube.name, colour, cube.version, quality, contracts or "-", state])
         payload.append(
             {
                 "name": cube.name,
                 "colour": cube.colour,
                 "version": cube.version,
+                "quality": cube.quality,
                 "distribution": cube.distribution,
                 "contracts": list(summary.provides) if summary else None,
                 "requires": list(summary.requires) if summary else None,
@@ -44,7 +46,7 @@ def list_cubes(json: Json = False, safe_mode: Safe = False) -> None:
             }
         )
     for name, claims in catalogue.conflicts.items():
-        rows.append([claims[0].colour.emoji, name, claims[0].colour, "", "-", "conflict"])
+        rows.append([claims[0].colour.emoji, name, claims[0].colour, "", "-", "-", "conflict"])
         distributions = [claim.distribution for claim in claims]
         payload.append({"name": name, "colour": claims[0].colour, "state": "conflict", "distributions": distributions})
     text = table(rows) if len(rows) > 1 else "No cube is installed. cubekit new cube NAME makes one."
@@ -99,6 +101,7 @@ def _show_metadata(cube: CubeInfo) -> None:
         "name": cube.name,
         "colour": cube.colour,
         "version": cube.version,
+        "quality": cube.quality,
         "distribution": cube.distribution,
         "target": cube.target,
         "location": cube.location,
@@ -113,6 +116,7 @@ def _payload(cube: CubeInfo, descriptor: Descriptor) -> dict[str, Any]:
         "name": cube.name,
         "colour": cube.colour,
         "version": cube.version,
+        "quality": cube.quality,
         "distribution": cube.distribution,
         "target": cube.target,
         "location": cube.location,
@@ -155,6 +159,7 @@ def _text(cube: CubeInfo, descriptor: Descriptor) -> str:
     if descriptor.doc:
         lines += ["", descriptor.doc]
     lines += ["", f"colour      {cube.colour}", f"class       {cube.target}"]
+    lines += [f"quality     {cube.quality}, as its author claims (cubekit test)"] if cube.quality else []
     lines += [f"provides    {name} {one.version}" for name, one in descriptor.provides.items()]
     for requirement in descriptor.requires:
         kind = " (optional)" if requirement.optional else ""

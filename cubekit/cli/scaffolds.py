@@ -1,4 +1,4 @@
-"""``new``: a cube or a service to begin with."""
+"""``new``: a cube, a contract or a service to begin with."""
 
 from __future__ import annotations
 
@@ -26,7 +26,9 @@ Name = Annotated[str, typer.Argument(help="Lower-case words joined by hyphens: m
 Directory = Annotated[Path, typer.Option("--dir", help="Where to make it.")]
 
 
-new = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="Make a cube or a service to begin with.")
+new = typer.Typer(
+    rich_markup_mode=None, no_args_is_help=True, help="Make a cube, a contract or a service to begin with."
+)
 
 
 @new.command("cube")
@@ -42,18 +44,37 @@ def new_cube(
         message = f'a cube called "{name}" is installed already, from {installed.distribution}'
         raise CubekitError(Diagnostic("CK503", message, fix="take another name"))
     module = name.replace("-", "_")
-    title = "".join(word.capitalize() for word in name.split("-"))
-    written = _write("cube", target, {"name": name, "module": module, "title": title, "colour": colour})
-    steps = [f"cd {target}", "pip install -e .", "python -m pytest", "cubekit check ."]
+    values = {"name": name, "module": module, "title": _title(name), "colour": colour}
+    written = _write(("cube", f"colours/{colour}"), target, values)
+    steps = [f"cd {target}", "pip install -e '.[test]'", "python -m pytest", "cubekit test .", "cubekit up examples"]
     _done(f"{colour.emoji} cube {name}", target, written, steps)
+
+
+@new.command("contract")
+def new_contract(name: Name, directory: Directory = Path(), json: Json = False) -> None:
+    """Make a contract, with the conformance suite of its providers: shop-items becomes shop.items."""
+    target = _target(name, directory)
+    values = {
+        "name": name,
+        "contract": name.replace("-", "."),
+        "module": f"{name.replace('-', '_')}_contract",
+        "title": _title(name),
+    }
+    written = _write(("contract",), target, values)
+    steps = [f"cd {target}", "pip install -e '.[test]'", "python -m pytest", "cubekit contract show ."]
+    _done(f"contract {values['contract']}", target, written, steps)
 
 
 @new.command("service")
 def new_service(name: Name, directory: Directory = Path(), json: Json = False) -> None:
     """Make a service that starts."""
     target = _target(name, directory)
-    written = _write("service", target, {"name": name})
+    written = _write(("service",), target, {"name": name})
     _done(f"service {name}", target, written, [f"cubekit up {target}"])
+
+
+def _title(name: str) -> str:
+    return "".join(word.capitalize() for word in name.split("-"))
 
 
 def _target(name: str, directory: Path) -> Path:
@@ -67,13 +88,15 @@ def _target(name: str, directory: Path) -> Path:
     return target
 
 
-def _write(kind: str, target: Path, values: dict[str, str]) -> list[Path]:
-    written: list[Path] = []
-    _write_tree(files("cubekit.cli") / "templates" / kind, target, values, written)
-    return written
+def _write(kinds: tuple[str, ...], target: Path, values: dict[str, str]) -> list[Path]:
+    """Write templates, the special ones over the general ones."""
+    written: dict[Path, None] = {}
+    for kind in kinds:
+        _write_tree(files("cubekit.cli") / "templates" / kind, target, values, written)
+    return list(written)
 
 
-def _write_tree(source: Traversable, target: Path, values: dict[str, str], written: list[Path]) -> None:
+def _write_tree(source: Traversable, target: Path, values: dict[str, str], written: dict[Path, None]) -> None:
     for entry in source.iterdir():
         name = entry.name.replace("MODULE", values.get("module", "")).removesuffix(".tmpl")
         if entry.is_dir():
@@ -82,7 +105,7 @@ def _write_tree(source: Traversable, target: Path, values: dict[str, str], writt
         file = target / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(Template(entry.read_text(encoding="utf-8")).substitute(values), encoding="utf-8")
-        written.append(file)
+        written[file] = None
 
 
 def _done(what: str, target: Path, written: list[Path], steps: list[str]) -> None:

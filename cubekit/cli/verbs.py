@@ -35,8 +35,10 @@ class Verb:
 VERBS: Mapping[str, Verb] = {
     "list": Verb("installed:list_cubes", "Show the installed cubes."),
     "info": Verb("installed:info", "Show one cube in full."),
-    "new": Verb("scaffolds:new", "Make a cube or a service to begin with."),
+    "new": Verb("scaffolds:new", "Make a cube, a contract or a service to begin with."),
     "check": Verb("compositions:check", "Tell everything that is wrong with a service or a cube."),
+    "test": Verb("proving:prove", "Hold a cube to the quality scale."),
+    "contract": Verb("contracts:contract", "Show and compare contracts."),
     "graph": Verb("compositions:graph", "Show who needs what."),
     "openapi": Verb("compositions:openapi", "Print the API document of a service."),
     "up": Verb("serving:up", "Run a service."),

@@ -21,10 +21,11 @@ from cubekit import __version__
 from cubekit.discovery.cubes import Catalogue, CubeInfo, ExtensionInfo
 from cubekit.ground.colours import Colour
 from cubekit.ground.diagnostics import Diagnostic, Place
+from cubekit.ground.quality import Level
 
 __all__ = ["Snapshot", "cache_directory"]
 
-_FORMAT = 1
+_FORMAT = 2
 # A change within the same tick of a file system's clock leaves no trace in its times. The coarsest ticks are 2 s (FAT).
 _COARSEST_TICK = 2 * 10**9
 _KEPT_FILES = 32
@@ -133,7 +134,11 @@ def _catalogue(stored: dict[str, Any]) -> Catalogue:
 
 
 def _cubes(stored: list[dict[str, Any]]) -> tuple[CubeInfo, ...]:
-    return tuple(CubeInfo(**{**item, "colour": Colour(item["colour"])}) for item in stored)
+    return tuple(CubeInfo(**{**item, "colour": Colour(item["colour"]), "quality": _level(item)}) for item in stored)
+
+
+def _level(stored: dict[str, Any]) -> Level | None:
+    return Level(stored["quality"]) if stored["quality"] else None
 
 
 def _extensions(stored: list[dict[str, Any]]) -> tuple[ExtensionInfo, ...]:

@@ -10,6 +10,7 @@ from importlib import import_module
 
 from cubekit.ground.colours import Colour
 from cubekit.ground.diagnostics import CubekitError, Diagnostic
+from cubekit.ground.quality import Level
 
 __all__ = ["Catalogue", "CubeInfo", "ExtensionInfo", "conflict_diagnostic", "described", "normalised"]
 
@@ -34,6 +35,8 @@ class CubeInfo:
     """The directory or zip file in which the distribution was found."""
     requires_cubekit: str | None = None
     """The range of versions of ``cubekit-core`` that the distribution asks for."""
+    quality: Level | None = None
+    """The level of the quality scale that its author claims; `cubekit test` tells whether it is reached."""
     in_memory: type | None = field(default=None, repr=False)
     """The class itself, for a cube that is not installed; `load` returns it."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 
 import importlib_metadata
@@ -12,12 +12,16 @@ import importlib_metadata
 from cubekit.discovery.cubes import Catalogue, CubeInfo, ExtensionInfo, conflict_diagnostic, normalised
 from cubekit.ground.colours import Colour
 from cubekit.ground.diagnostics import Diagnostic, Place
+from cubekit.ground.quality import Level
 
 __all__ = ["read_distributions"]
 
 _PREFIX = "cubekit."
 _COLOURS = {colour.group: colour for colour in Colour}
 _COMMANDS, _HOOKS = _EXTENSIONS = ("cubekit.commands", "cubekit.hooks")
+_QUALITY = "cubekit.quality"
+_OTHERS = (_QUALITY, "cubekit.conformance")
+_LEVELS = {level.value: level for level in Level}
 _CUBE_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _IDENTIFIERS = r"[^\W\d]\w*(?:\.[^\W\d]\w*)*"
 # The extras that may follow in brackets are obsolete, and mean nothing to a reader.
@@ -50,6 +54,8 @@ class _Reader:
     extensions: dict[tuple[str, str], list[ExtensionInfo]] = field(default_factory=dict)
     """By group and name."""
     diagnostics: list[Diagnostic] = field(default_factory=list)
+    levels: dict[tuple[str, str], Level] = field(default_factory=dict)
+    """Claimed levels of quality, by cube and distribution."""
     names: set[str] = field(default_factory=set)
     """Of the distributions that were read."""
 
@@ -83,10 +89,19 @@ class _Reader:
             line = raw.strip()
             if line.startswith("[") and line.endswith("]"):
                 group = line[1:-1].strip()
-                if group.startswith(_PREFIX) and group not in {*_COLOURS, *_EXTENSIONS}:
+                if group.startswith(_PREFIX) and group not in {*_COLOURS, *_EXTENSIONS, *_OTHERS}:
                     self.diagnostics.append(_unknown_group(group, Place(source, number), offer))
+            elif line and line[0] not in "#;" and group == _QUALITY:
+                self._claim(line, Place(source, number), offer)
             elif line and line[0] not in "#;" and (group in _COLOURS or group in _EXTENSIONS):
                 self._entry(group, line, Place(source, number), offer)
+
+    def _claim(self, line: str, place: Place, offer: _Offer) -> None:
+        name, _, level = (part.strip() for part in line.partition("="))
+        if level in _LEVELS:
+            self.levels[normalised(name), offer.distribution] = _LEVELS[level]
+        else:
+            self.diagnostics.append(_malformed(line, place, offer, f"one of: {', '.join(_LEVELS)}"))
 
     def _entry(self, group: str, line: str, place: Place, offer: _Offer) -> None:
         name, equals, value = (part.strip() for part in line.partition("="))
@@ -114,8 +129,12 @@ class _Reader:
             return
         self.cubes.setdefault(cube.name, []).append(cube)
 
+    def _with_level(self, cube: CubeInfo) -> CubeInfo:
+        level = self.levels.get((cube.name, cube.distribution))
+        return replace(cube, quality=level) if level else cube
+
     def catalogue(self) -> Catalogue:
-        claims = {name: tuple(dict.fromkeys(self.cubes[name])) for name in sorted(self.cubes)}
+        claims = {name: tuple(dict.fromkeys(map(self._with_level, self.cubes[name]))) for name in sorted(self.cubes)}
         conflicts = {name: cubes for name, cubes in claims.items() if len(cubes) > 1}
         diagnostics = [conflict_diagnostic(name, cubes) for name, cubes in conflicts.items()]
         extensions: dict[str, list[ExtensionInfo]] = {group: [] for group in _EXTENSIONS}

@@ -39,6 +39,7 @@ TITLES: dict[str, str] = {
     "CK304": "contract is not kept",
     "CK305": "plugin cannot be used",
     "CK306": "installed entry point cannot be read",
+    "CK307": "contract changed more than its version says",
     # 4xx: the running service
     "CK401": "cube failed",
     "CK402": "cube did not start in time",
@@ -52,6 +53,7 @@ TITLES: dict[str, str] = {
     "CK502": "service cannot be reached",
     "CK503": "name or place is taken",
     "CK504": "argument cannot be used",
+    "CK505": "contract-test kit is not installed",
     # 6xx: registries, and what comes from them
     "CK601": "registry cannot be read",
     "CK602": "no registry has the cube",

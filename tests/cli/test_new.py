@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -25,16 +26,18 @@ def cubekit(*arguments: str, cwd: Path, **environment: str) -> subprocess.Comple
     return run(sys.executable, "-m", "cubekit.cli", *arguments, cwd=cwd, **environment)
 
 
-def test_a_new_cube_passes_every_check_as_it_is(tmp_path: Path) -> None:
-    made = cubekit("new", "cube", "my-cube", "--color", "data", cwd=tmp_path)
-    assert made.returncode == 0, made.stderr
-    assert "cubekit check ." in made.stdout
-    cube = tmp_path / "my-cube"
-    venv.create(tmp_path / "fresh", with_pip=False, symlinks=True)
-    python = tmp_path / "fresh" / "bin" / "python"
-    site = next((tmp_path / "fresh" / "lib").glob("python*/site-packages"))
+@pytest.fixture(scope="module")
+def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The interpreter of an environment that sees this one's packages, with a new cube of each colour."""
+    directory = tmp_path_factory.mktemp("fresh")
+    venv.create(directory, with_pip=False, symlinks=True)
+    python = directory / "bin" / "python"
+    site = next((directory / "lib").glob("python*/site-packages"))
     (site / "below.pth").write_text(f"import site; site.addsitedir({sysconfig.get_path('purelib')!r})\n")
-    environment = {"CUBEKIT_CACHE_DIR": str(tmp_path / "cache")}
+    for colour in Colour:
+        made = cubekit("new", "cube", f"my-{colour}", "--color", colour, cwd=directory)
+        assert made.returncode == 0, made.stderr
+        assert "cubekit test ." in made.stdout
     pip: list[str | Path] = [
         python,
         "-m",
@@ -45,23 +48,70 @@ def test_a_new_cube_passes_every_check_as_it_is(tmp_path: Path) -> None:
         "--no-build-isolation",
         "--no-index",
     ]
+    cubes = [part for colour in Colour for part in ("--editable", f"my-{colour}")]
+    installed = run(*pip, *cubes, cwd=directory)
+    assert installed.returncode == 0, installed.stderr
+    return python
+
+
+@pytest.mark.parametrize("colour", list(Colour))
+def test_a_new_cube_passes_every_check_as_it_is(colour: Colour, python: Path) -> None:
+    directory = python.parents[1]
+    cube, environment = directory / f"my-{colour}", {"CUBEKIT_CACHE_DIR": str(directory / "cache")}
     commands: list[list[str | Path]] = [
-        [*pip, "--editable", "."],
         [python, "-m", "pytest", "-q"],
         [python, "-m", "cubekit.cli", "check", "."],
+        [python, "-m", "cubekit.cli", "check", "examples"],
+        [python, "-m", "cubekit.cli", "test", "."],
         [python, "-m", "ruff", "check", "."],
-        [python, "-m", "ruff", "format", "--check", "."],
-        [python, "-m", "mypy", "--strict", "src", "tests"],
     ]
     for command in commands:
         done = run(*command, cwd=cube, **environment)
         assert done.returncode == 0, done.stdout + done.stderr
-    listed = run(python, "-m", "cubekit.cli", "list", cwd=cube, **environment).stdout
-    assert "🟨  my-cube" in listed
-    (cube / "README.md").write_text("# my-cube\n")
+    listed = json.loads(run(python, "-m", "cubekit.cli", "list", "--json", cwd=cube, **environment).stdout)["cubes"]
+    [found] = [one for one in listed if one["name"] == f"my-{colour}"]
+    assert (found["colour"], found["quality"]) == (colour, "silver")
+
+
+def test_new_cubes_are_typed(python: Path) -> None:
+    code = [*(f"my-{colour}/src" for colour in Colour), "my-data/tests"]
+    done = run(python, "-m", "mypy", "--strict", *code, cwd=python.parents[1])
+    assert done.returncode == 0, done.stdout
+
+
+def test_index_and_readme_are_kept_true(python: Path) -> None:
+    cube = python.parents[1] / "my-feature"
+    environment = {"CUBEKIT_CACHE_DIR": str(python.parents[1] / "cache")}
+    readme, index = (cube / "README.md").read_text(), (cube / "INDEX.md").read_text()
+    (cube / "README.md").write_text("# my-feature\n")
+    (cube / "INDEX.md").write_text(index.replace("tests/test_cube.py", "tests/test_gone.py"))
     checked = run(python, "-m", "cubekit.cli", "check", ".", cwd=cube, **environment)
+    (cube / "README.md").write_text(readme)
+    (cube / "INDEX.md").write_text(index)
     assert checked.returncode == 4
     assert 'does not mention operation "greet"' in checked.stderr
+    assert 'does not mention configuration key "greeting"' in checked.stderr
+    assert "INDEX.md does not name tests/test_cube.py" in checked.stderr
+    assert "INDEX.md names tests/test_gone.py, which is not there" in checked.stderr
+
+
+def test_a_new_contract_and_its_suite(tmp_path: Path) -> None:
+    assert cubekit("new", "contract", "shop-items", cwd=tmp_path).returncode == 0
+    directory, source = tmp_path / "shop-items", str(tmp_path / "shop-items" / "src")
+    for command in (["pytest", "-q"], ["ruff", "check", "."], ["ruff", "format", "--check", "."]):
+        done = run(sys.executable, "-m", *command, cwd=directory, PYTHONPATH=source)
+        assert done.returncode == 0, done.stdout + done.stderr
+    shown = json.loads(cubekit("contract", "show", ".", "--json", cwd=directory).stdout)["contracts"]
+    assert [(one["name"], one["version"], list(one["methods"])) for one in shown] == [
+        ("shop.items", "0.1", ["get", "put"])
+    ]
+
+
+@pytest.mark.parametrize("colour", list(Colour))
+def test_a_new_cube_is_formatted(colour: Colour, tmp_path: Path) -> None:
+    assert cubekit("new", "cube", "my-cube", "--color", colour, cwd=tmp_path).returncode == 0
+    done = run(sys.executable, "-m", "ruff", "format", "--check", ".", cwd=tmp_path / "my-cube")
+    assert done.returncode == 0, done.stdout
 
 
 def test_a_new_service_is_valid_and_takes_cubes(tmp_path: Path) -> None:
@@ -69,12 +119,6 @@ def test_a_new_service_is_valid_and_takes_cubes(tmp_path: Path) -> None:
     assert cubekit("check", "shop", cwd=tmp_path).returncode == 0
     cube = ["--set", "cubes.saju.use='saju-calculation'"]
     assert cubekit("check", "shop", *cube, cwd=tmp_path).returncode == 0
-
-
-@pytest.mark.parametrize("colour", list(Colour))
-def test_every_colour(colour: Colour, tmp_path: Path) -> None:
-    assert cubekit("new", "cube", "one", "--color", colour, cwd=tmp_path).returncode == 0
-    assert f'"cubekit.{colour}"' in (tmp_path / "one" / "pyproject.toml").read_text()
 
 
 def test_it_overwrites_nothing_and_takes_only_names(tmp_path: Path) -> None:

@@ -1,0 +1,171 @@
+"""What changed between two JSON schemas: whether more, less or something else fits."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from enum import StrEnum
+from typing import Any
+
+__all__ = ["SchemaChange", "schema_changes"]
+
+Schema = Mapping[str, Any]
+
+_LOWER = ("minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties")
+_UPPER = ("maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties")
+_FORMS = ("pattern", "format", "contentMediaType", "uniqueItems", "multipleOf", "x-python")
+_WORDS = {"title", "description", "examples", "default", "$defs"}
+
+
+class SchemaChange(StrEnum):
+    """What the new schema does to values of the old one."""
+
+    WIDER = "wider"
+    """Everything that fitted fits, and more."""
+    NARROWER = "narrower"
+    """Something that fitted does not fit any more."""
+    FIELD_ADDED = "field added"
+    """It may be left out."""
+    FIELD_NEEDED = "field needed"
+    """It is new, and may not be left out."""
+    FIELD_REMOVED = "field removed"
+
+
+def schema_changes(old: Schema, new: Schema) -> list[tuple[str, SchemaChange, str]]:
+    """Return each change, with its path in the value and a sentence. What is only said differently is no change."""
+    return list(_Comparison(old, new).compare(old, new, ""))
+
+
+class _Comparison:
+    def __init__(self, old: Schema, new: Schema) -> None:
+        self._old_root = old
+        self._new_root = new
+        self._seen: set[tuple[str, str]] = set()
+
+    def compare(self, old: Schema, new: Schema, path: str) -> Iterator[tuple[str, SchemaChange, str]]:
+        pair = (json.dumps(old, sort_keys=True), json.dumps(new, sort_keys=True))
+        if "$ref" in old or "$ref" in new:
+            if pair in self._seen:  # a model that contains itself
+                return
+            self._seen.add(pair)
+        old, new = _resolved(old, self._old_root), _resolved(new, self._new_root)
+        if "properties" in old and "properties" in new:
+            yield from self._fields(old, new, path)
+        elif old.get("type") == new.get("type") == "array":
+            yield from self.compare(old.get("items", {}), new.get("items", {}), f"{path}[]")
+            yield from self._rows(old, new, path)
+            yield from _limits(old, new, path)
+        elif old.get("type") == new.get("type") == "object":
+            yield from self._further(old, new, path)
+        else:
+            yield from self._alternatives(old, new, path)
+
+    def _fields(self, old: Schema, new: Schema, path: str) -> Iterator[tuple[str, SchemaChange, str]]:
+        before, after = old["properties"], new["properties"]
+        needed_before, needed_after = set(old.get("required", ())), set(new.get("required", ()))
+        for name in before.keys() | after.keys():
+            where = f"{path}.{name}" if path else name
+            if name not in after:
+                yield where, SchemaChange.FIELD_REMOVED, "the field is gone"
+            elif name in needed_after - before.keys():
+                yield where, SchemaChange.FIELD_NEEDED, "the field is new, and required"
+            elif name not in before:
+                yield where, SchemaChange.FIELD_ADDED, "the field is new"
+            else:
+                if name in needed_after - needed_before:
+                    yield where, SchemaChange.NARROWER, "the field is required now"
+                if name in needed_before - needed_after:
+                    yield where, SchemaChange.WIDER, "the field may be left out now"
+                yield from self.compare(before[name], after[name], where)
+
+    def _rows(self, old: Schema, new: Schema, path: str) -> Iterator[tuple[str, SchemaChange, str]]:
+        before, after = old.get("prefixItems", ()), new.get("prefixItems", ())
+        if len(before) != len(after):
+            yield from _other(path, f"it has {len(after)} items in place of {len(before)}")
+            return
+        for position, (one, other) in enumerate(zip(before, after, strict=True)):
+            yield from self.compare(one, other, f"{path}[{position}]")
+
+    def _further(self, old: Schema, new: Schema, path: str) -> Iterator[tuple[str, SchemaChange, str]]:
+        before, after = old.get("additionalProperties"), new.get("additionalProperties")
+        if isinstance(before, dict) and isinstance(after, dict):
+            yield from self.compare(before, after, f"{path}.*")
+        elif before != after:
+            yield from _other(path, "its fields have another form")
+
+    def _alternatives(self, old: Schema, new: Schema, path: str) -> Iterator[tuple[str, SchemaChange, str]]:
+        before, after = self._kinds(old, self._old_root), self._kinds(new, self._new_root)
+        gone, come = before.keys() - after.keys(), after.keys() - before.keys()
+        if gone == {"integer"} and come == {"number"}:
+            yield path, SchemaChange.WIDER, "it takes any number"
+        elif gone == {"number"} and come == {"integer"}:
+            yield path, SchemaChange.NARROWER, "it takes integers only"
+        else:
+            if gone:
+                yield path, SchemaChange.NARROWER, f"it is {_either(gone)} no more"
+            if come:
+                yield path, SchemaChange.WIDER, f"it may be {_either(come)}"
+        for name in before.keys() & after.keys():
+            one, other = before[name], after[name]
+            if one != other and (_is_compound(one) or _is_compound(other)):
+                yield from self.compare(one, other, path)
+            elif not _is_compound(one):
+                yield from _limits(one, other, path)
+
+    def _kinds(self, schema: Schema, root: Schema) -> dict[str, Schema]:
+        schema = _resolved(schema, root)
+        options = [*schema.get("anyOf", ()), *schema.get("oneOf", ())]
+        if options:
+            return {name: kind for option in options for name, kind in self._kinds(option, root).items()}
+        if "enum" in schema or "const" in schema:
+            values = schema.get("enum", [schema.get("const")])
+            return {json.dumps(value, ensure_ascii=False): {} for value in values}
+        kind = schema.get("type", schema.get("x-python", "anything"))
+        if isinstance(kind, list):
+            return {name: {**schema, "type": name} for name in kind}
+        return {f"{kind} {schema['title']}" if kind == "object" and "title" in schema else str(kind): schema}
+
+
+def _limits(old: Schema, new: Schema, path: str) -> Iterator[tuple[str, SchemaChange, str]]:
+    for keys, sign in ((_LOWER, 1), (_UPPER, -1)):
+        for key in keys:
+            before, after = old.get(key), new.get(key)
+            if before == after:
+                continue
+            tighter = before is None or (after is not None and sign * after > sign * before)
+            change = SchemaChange.NARROWER if tighter else SchemaChange.WIDER
+            yield path, change, f"{key} was {_said(before)} and is {_said(after)}"
+    for key in _FORMS:
+        if old.get(key) != new.get(key):
+            text = f"{key} was {_said(old.get(key))} and is {_said(new.get(key))}"
+            if key not in new:
+                yield path, SchemaChange.WIDER, text
+            elif key not in old:
+                yield path, SchemaChange.NARROWER, text
+            else:
+                yield from _other(path, text)
+
+
+def _other(path: str, text: str) -> Iterator[tuple[str, SchemaChange, str]]:
+    yield path, SchemaChange.NARROWER, text
+    yield path, SchemaChange.WIDER, text
+
+
+def _said(value: Any) -> str:
+    return "not limited" if value is None else str(value)
+
+
+def _is_compound(schema: Schema) -> bool:
+    return bool({"properties", "items", "prefixItems", "additionalProperties"} & schema.keys())
+
+
+def _either(names: set[str]) -> str:
+    return " or ".join(sorted(names))
+
+
+def _resolved(schema: Schema, root: Schema) -> Schema:
+    while "$ref" in schema:
+        schema = root["$defs"][schema["$ref"].rpartition("/")[2]]
+    if len(schema.get("allOf", ())) == 1:
+        return _resolved(schema["allOf"][0], root)
+    return {key: value for key, value in schema.items() if key not in _WORDS or key == "title"}

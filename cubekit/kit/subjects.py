@@ -1,0 +1,175 @@
+"""`Subject`: a cube under test, in the service in which it is tested."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import anyio
+
+from cubekit.authoring.cubes import Clock, Cube
+from cubekit.authoring.failures import Unauthenticated
+from cubekit.authoring.security import Authenticator, Credentials, Identity
+from cubekit.composition.compose import compose_document
+from cubekit.composition.cube_directory import cubes_of
+from cubekit.composition.descriptors import Descriptor, describe
+from cubekit.composition.documents import Document, read_document
+from cubekit.composition.operations import Operation, ResultKind
+from cubekit.composition.plan import Plan, PlannedCube
+from cubekit.discovery import Catalogue, CubeInfo, scan
+from cubekit.discovery.cubes import normalised
+from cubekit.ground.colours import Colour
+from cubekit.ground.diagnostics import CubekitError, Diagnostic, Place
+from cubekit.ground.versions import split_use
+from cubekit.kit.inputs import good_inputs
+from cubekit.runtime.service import Service
+
+__all__ = ["CREDENTIALS", "Subject", "subjects_in"]
+
+CREDENTIALS = "Bearer cubekit-kit"
+"""The ``Authorization`` header of a caller who may do everything."""
+
+_EXAMPLE = Path("examples", "service.toml")
+_FOR_VALUES, _FOR_STREAMS = 25, 3
+"""Inputs for each operation; the kit waits a while for what streams have to say."""
+_PATIENCE = 120.0
+"""Seconds that the service of one test may run."""
+_DOORKEEPER = "kit-doorkeeper"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A cube under test. It runs in the service of its ``examples/service.toml``; without one, alone."""
+
+    directory: Path
+    descriptor: Descriptor
+    _inputs: dict[str, list[Any]] = field(default_factory=dict, repr=False)
+
+    @property
+    def name(self) -> str:
+        """The cube's name."""
+        return self.descriptor.name
+
+    @property
+    def package(self) -> str:
+        """Its importable package."""
+        return self.descriptor.cube.__module__.partition(".")[0]
+
+    @property
+    def operations(self) -> tuple[Operation, ...]:
+        """What it offers over ports."""
+        return tuple(operation for operation in self.descriptor.operations if operation.exposed)
+
+    @property
+    def scopes(self) -> frozenset[str]:
+        """What callers must be allowed."""
+        return frozenset(operation.options.scope for operation in self.operations if operation.options.scope)
+
+    @property
+    def example(self) -> Path | None:
+        """The service file that shows how the cube is used, if there is one."""
+        file = self.directory / _EXAMPLE
+        return file if file.exists() else None
+
+    def inputs(self, operation: Operation, count: int | None = None) -> list[Any]:
+        """Inputs that an operation must take, as JSON data, the author's examples first.
+
+        :param count: only so many of them.
+        :raises LookupError: if none was found.
+        """
+        if operation.name not in self._inputs:
+            most = _FOR_STREAMS if operation.kind is ResultKind.STREAM else _FOR_VALUES
+            self._inputs[operation.name] = good_inputs(operation, most)
+        if not self._inputs[operation.name]:
+            raise LookupError(f"no input was found that {operation.name} takes: give its model `examples`")
+        return self._inputs[operation.name][:count]
+
+    def plan(self, config: Mapping[str, Any] | None = None, also: str | None = None) -> Plan:
+        """Compose the service.
+
+        :param config: replaces values of the cube's configuration.
+        :param also: name of a second instance, with the same settings as the first.
+        :raises CubekitError: with everything that is wrong.
+        """
+        document, problems = self._document()
+        cubes = document.data["cubes"]
+        instance = self._instance_in(cubes)
+        settings = cubes[instance] | {"config": {**cubes[instance].get("config", {}), **(config or {})}}
+        data = {**document.data, "cubes": {**cubes, instance: settings}}
+        if also is not None:
+            data["cubes"] |= _bound(self.plan(config), instance, cubes)
+            data["cubes"][also] = {**settings, "path": also}
+        catalogue = scan()
+        if self.scopes:
+            data["cubes"][_DOORKEEPER] = {"use": _DOORKEEPER}
+            catalogue = _with_doorkeeper(catalogue, self.scopes)
+        return compose_document(Document(document.path, data, document.places), catalogue, problems=problems)
+
+    def planned(self, plan: Plan) -> PlannedCube:
+        """The instance under test."""
+        return next(planned for planned in plan.cubes.values() if planned.descriptor.cube is self.descriptor.cube)
+
+    @asynccontextmanager
+    async def running(
+        self, clock: Clock | None = None, also: str | None = None
+    ) -> AsyncIterator[tuple[Service, PlannedCube]]:
+        """Run the service for the time of a ``with`` block.
+
+        :raises TimeoutError: if it takes so long that it must hang.
+        """
+        plan = self.plan(also=also)
+        with anyio.fail_after(_PATIENCE):
+            async with Service(plan, clock).running() as service:
+                yield service, self.planned(plan)
+
+    def _document(self) -> tuple[Document, list[Diagnostic]]:
+        if self.example is not None:
+            return read_document(self.example)
+        alone = {"service": {"name": "kit"}, "cubes": {self.name: {"use": self.name}}}
+        return Document(self.directory, alone, {}), []
+
+    def _instance_in(self, cubes: Mapping[str, Any]) -> str:
+        for instance, settings in cubes.items():
+            if normalised(split_use(settings["use"])[0]) == self.name:
+                return instance
+        message = f'the example does not use the cube "{self.name}"'
+        place = Place(str(self.directory / _EXAMPLE))
+        raise CubekitError(Diagnostic("CK303", message, place, fix=f'[cubes.{self.name}]\nuse = "{self.name}"'))
+
+
+def subjects_in(directory: Path) -> list[Subject]:
+    """Return the cubes of a distribution's directory.
+
+    :raises CubekitError: if there is none, or one is not installed or cannot be imported.
+    """
+    return [Subject(directory.resolve(), describe(info)) for info in cubes_of(directory)]
+
+
+def _bound(plan: Plan, provider: str, cubes: Mapping[str, Any]) -> dict[str, Any]:
+    """The tables of those who require an instance, bound to it: a second provider would leave them a choice."""
+    bindings = {
+        name: {attribute: list(names) for attribute, names in planned.bindings.items() if provider in names}
+        for name, planned in plan.cubes.items()
+    }
+    return {
+        name: {**cubes[name], "bind": {**cubes[name].get("bind", {}), **bind}}
+        for name, bind in bindings.items()
+        if bind and name in cubes
+    }
+
+
+def _with_doorkeeper(catalogue: Catalogue, scopes: frozenset[str]) -> Catalogue:
+    """Add a SECURITY cube that knows the kit, and lets it do whatever the cube under test asks for."""
+
+    class Doorkeeper(Cube, Authenticator, implements="cubekit.authenticator@0.1"):
+        async def authenticate(self, credentials: Credentials) -> Identity:
+            if credentials.authorization != CREDENTIALS:
+                raise Unauthenticated
+            return Identity(principal="kit", scopes=scopes)
+
+    target = f"{Doorkeeper.__module__}:{Doorkeeper.__qualname__}"
+    info = CubeInfo(_DOORKEEPER, Colour.SECURITY, target, "cubekit-core", "0.1.0", in_memory=Doorkeeper)
+    return catalogue.with_cubes(info)

@@ -1,0 +1,156 @@
+"""Cubes with one flaw each. The tests copy this file into a distribution and hold that to the quality scale."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import anyio
+from pydantic import BaseModel, field_validator
+
+from cubekit import Cube, Health, Invalid, NotFound, operation
+
+
+class Sound(Cube):
+    """Has no flaw."""
+
+    @operation(idempotent=True, public=True)
+    async def double(self, number: int) -> int:
+        """Return the double."""
+        await anyio.lowlevel.checkpoint()
+        return 2 * number
+
+
+class Blocking(Cube):
+    """Waits without an await."""
+
+    @operation
+    async def wait(self) -> str:
+        """Wait a little."""
+        time.sleep(0.001)  # noqa: ASYNC251 - the flaw
+        return "done"
+
+
+class Mistaken(Cube):
+    """Raises what is no failure."""
+
+    @operation
+    async def third(self, numbers: list[int]) -> int:
+        """Return the third number."""
+        return numbers[2]
+
+
+class Lying(Cube):
+    """Returns something else than it says."""
+
+    @operation
+    async def number(self) -> int:
+        """Return a number."""
+        text: Any = "seven"
+        return text  # type: ignore[no-any-return]
+
+
+class Undeclared(Cube):
+    """Raises a failure that it does not declare."""
+
+    @operation
+    async def find(self, name: str) -> str:
+        """Find nobody."""
+        raise NotFound("Nobody is called {name}.", name=name)
+
+
+class Untranslated(Invalid):
+    """It is so."""
+
+    message = "It is so."
+
+
+class English(Cube):
+    """Declares a failure in one language."""
+
+    @operation(errors=(Untranslated,))
+    async def fail(self) -> str:
+        """Fail."""
+        raise Untranslated
+
+
+class Fickle(Cube):
+    """Says that it is idempotent, and counts."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    @operation(idempotent=True)
+    async def count(self) -> int:
+        """Return a number."""
+        self.calls += 1
+        return self.calls
+
+
+class TwoFaced(Cube):
+    """Tells clients something else than cubes."""
+
+    @operation(idempotent=True, json="greet_json")
+    async def greet(self) -> str:
+        """Return a greeting."""
+        return "hello"
+
+    async def greet_json(self) -> bytes:
+        """Write another greeting."""
+        return b'"goodbye"'
+
+
+class Sick(Cube):
+    """Is never well."""
+
+    async def health_check(self) -> Health:
+        """Complain."""
+        return Health("fail", "not today")
+
+
+class OnceOnly(Cube):
+    """Starts once in a process."""
+
+    started = False
+
+    async def start(self) -> None:
+        """Begin."""
+        if OnceOnly.started:
+            raise RuntimeError("started before")
+        OnceOnly.started = True
+
+
+class Hoarding(Cube):
+    """Keeps every object of itself."""
+
+    everyone: list[Cube[Any]] = []
+
+    async def start(self) -> None:
+        """Begin."""
+        self.everyone.append(self)
+
+
+class Stubborn(Cube):
+    """Takes a cancellation for an error of its own."""
+
+    async def start(self) -> None:
+        """Begin."""
+        try:
+            await anyio.lowlevel.checkpoint()
+        except BaseException as error:
+            raise RuntimeError("interrupted") from error
+
+
+class Limits(BaseModel):
+    """Configuration of `Careless`."""
+
+    most: str = "1"
+
+    @field_validator("most")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        return {"1": "one"}[value]
+
+
+class Careless(Cube[Limits]):
+    """Falls over a wrong configuration."""

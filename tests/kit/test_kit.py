@@ -1,0 +1,169 @@
+"""The contract-test kit finds each flaw, and nothing where there is none."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cubekit.ground.quality import RULES, Level, rules_up_to, scale
+
+FLAWS = {
+    "sound": set[str](),
+    "blocking": {"no-blocking"},
+    "mistaken": {"operations", "bad-input", "stop-under-load", "cancellation", "restart", "no-blocking"},
+    "lying": {"operations", "same-over-bytes", "bad-input"},
+    "undeclared": {"declared-failures"},
+    "english": {"translations"},
+    "fickle": {"idempotence", "same-over-bytes"},
+    "two-faced": {"same-over-bytes"},
+    "sick": {"health", "restart", "side-by-side"},
+    "once-only": set[str]({rule for rule in RULES if rule in {"lifecycle", "cancellation", "restart"}}),
+    "hoarding": {"no-leaks"},
+    "stubborn": {"cancellation"},
+    "careless": {"configuration"},
+}
+"""What each cube of ``flawed_cubes`` breaks, beside what their bare distribution does."""
+
+BARE = {"documentation", "tests", "index", "example", "typed"}
+
+
+def cubekit(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    words = [str(word) for word in arguments]
+    environment = {**os.environ, **environment}
+    return subprocess.run(
+        [sys.executable, "-m", "cubekit.cli", *words], capture_output=True, text=True, check=False, env=environment
+    )
+
+
+def distribution(directory: Path, cubes: dict[str, str], source: str) -> dict[str, str]:
+    """Make a distribution that counts as installed for processes with the returned environment."""
+    site = directory / "site"
+    metadata = site / "flawed-0.1.0.dist-info"
+    metadata.mkdir(parents=True)
+    (site / "flawed.py").write_text(source)
+    entries = "\n".join(f"{name} = flawed:{kind}" for name, kind in cubes.items())
+    (metadata / "METADATA").write_text("Metadata-Version: 2.4\nName: flawed\nVersion: 0.1.0\n")
+    (metadata / "entry_points.txt").write_text(f"[cubekit.feature]\n{entries}\n")
+    table = "\n".join(f'{name} = "flawed:{kind}"' for name, kind in cubes.items())
+    (directory / "pyproject.toml").write_text(
+        '[project]\nname = "flawed"\nversion = "0.1.0"\ndescription = "Flawed"\nrequires-python = ">=3.11"\n'
+        f'dependencies = ["cubekit-core>=0.1,<0.2"]\n[project.entry-points."cubekit.feature"]\n{table}\n'
+    )
+    return {"PYTHONPATH": str(site), "CUBEKIT_CACHE_DIR": str(directory / "cache")}
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    directory = tmp_path_factory.mktemp("flawed")
+    classes = {name: "".join(part.capitalize() for part in name.split("-")) for name in FLAWS}
+    source = (Path(__file__).parent / "flawed_cubes.py").read_text(encoding="utf-8")
+    environment = distribution(directory, classes, source)
+    done = cubekit("test", directory, "--json", **environment)
+    assert done.stdout, done.stderr
+    return {cube["name"]: cube for cube in json.loads(done.stdout)["cubes"]}
+
+
+@pytest.mark.parametrize("name", FLAWS)
+def test_each_flaw_is_found(name: str, results: dict[str, Any]) -> None:
+    broken = {rule["name"]: rule["reason"] for rule in results[name]["rules"] if not rule["kept"]}
+    assert set(broken) >= BARE | FLAWS[name], broken
+    if name not in {"once-only", "mistaken", "lying"}:
+        assert set(broken) == BARE | FLAWS[name], broken
+    assert all(broken.values())
+
+
+def test_importing_must_be_quiet(tmp_path: Path) -> None:
+    source = (
+        "import threading\n"
+        "from cubekit import Cube\n"
+        "print('hello')\n"
+        f"open({str(tmp_path / 'trace')!r}, 'w').close()\n"
+        "threading.Thread(target=threading.Event().wait, daemon=True).start()\n"
+        "class Loud(Cube):\n    'Makes noise.'\n"
+    )
+    environment = distribution(tmp_path, {"loud": "Loud"}, source)
+    done = cubekit("test", tmp_path, "--json", **environment)
+    found = json.loads(done.stdout.splitlines()[-1])
+    [reason] = [rule["reason"] for rule in found["cubes"][0]["rules"] if rule["name"] == "quiet-import"]
+    assert "prints 'hello" in reason
+    assert "writes" in reason
+    assert "starts thread" in reason
+
+
+def test_what_is_claimed_must_be_reached(tmp_path: Path) -> None:
+    shutil.copy(Path(__file__).parent / "flawed_cubes.py", tmp_path / "source.py")
+    environment = distribution(tmp_path, {"sound": "Sound"}, (tmp_path / "source.py").read_text())
+    entries = tmp_path / "site" / "flawed-0.1.0.dist-info" / "entry_points.txt"
+    entries.write_text(entries.read_text() + "[cubekit.quality]\nsound = silver\n")
+    listed = json.loads(cubekit("list", "--json", **environment).stdout)["cubes"]
+    assert {cube["name"]: cube["quality"] for cube in listed}["sound"] == "silver"
+    done = cubekit("test", tmp_path, **environment)
+    assert done.returncode == 1
+    assert "flawed" not in done.stderr
+    assert "bronze   tests: " in done.stdout
+    assert "there are no tests [CK303]" in done.stdout
+
+
+def test_what_cannot_be_tested_is_said(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "nothing"\n')
+    done = cubekit("test", tmp_path)
+    assert done.returncode == 4
+    assert "the distribution offers no cube [CK303]" in done.stderr
+
+
+NEEDY = """
+from typing import Annotated, Protocol
+from cubekit import Cube, contract, operation
+
+@contract("test.words", version="1.0")
+class Words(Protocol):
+    async def word(self) -> str: ...
+
+class Dictionary(Cube, Words, implements="test.words@1.0"):
+    async def word(self) -> str:
+        return "lexicon"
+
+class Needy(Cube):
+    "Needs words."
+    words: Annotated[Words, ">=1,<2"]
+
+    @operation
+    async def say(self) -> str:
+        "Return a word."
+        return await self.words.word()
+"""
+
+
+def test_a_cube_runs_in_the_service_of_its_example(tmp_path: Path) -> None:
+    environment = distribution(tmp_path, {"needy": "Needy", "dictionary": "Dictionary"}, NEEDY)
+    done = cubekit("test", tmp_path, **environment)
+    assert done.returncode == 4
+    assert "needs  test.words" in done.stderr
+    assert "examples/service.toml, which must give it what it needs" in done.stderr
+    (tmp_path / "examples").mkdir()
+    cubes = '[cubes.needy]\nuse = "needy"\n[cubes.dictionary]\nuse = "dictionary"\n'
+    (tmp_path / "examples" / "service.toml").write_text(f'[service]\nname = "words"\n{cubes}')
+    found = json.loads(cubekit("test", tmp_path, "--json", **environment).stdout)["cubes"]
+    broken = {cube["name"]: {rule["name"] for rule in cube["rules"] if not rule["kept"]} for cube in found}
+    assert broken["needy"] == BARE - {"example"}
+    assert broken["dictionary"] == BARE - {"example"} | {"conformance"}
+
+
+def test_the_scale_needs_every_rule_below() -> None:
+    assert scale(()) is None
+    assert scale(RULES) is Level.PLATINUM
+    assert scale(rules_up_to(Level.GOLD)) is Level.GOLD
+    assert scale(set(RULES) - {"health"}) is Level.BRONZE
+
+
+def test_the_documentation_has_every_rule_with_its_reason() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "quality.md").read_text(encoding="utf-8")
+    for name, rule in RULES.items():
+        assert f"| `{name}` | {rule.promise} | {rule.reason} |" in page
