@@ -92,6 +92,7 @@ def test_places() -> None:
     rows: dict[str, Any] = {"birthDate": ["1990-05-15"] * 2, "birthTime": ["12:50"] * 2, "gender": ["male"] * 2}
     assert batch(**rows, longitude=[126.978, 140.0]).hour == (18, 19)
     assert batch(**rows, longitude=[-74.0, -74.0], timezone="America/New_York").errors == ()
+    assert batch(**rows, longitude=[-176.55, 179.0], timezone="Pacific/Chatham").day == (16, 16)
 
 
 @pytest.mark.parametrize(

@@ -229,6 +229,32 @@ class TestUnknownTime:
         assert codes == [("unknownTime", None), ("boundaryWarning", "jeol")]
 
 
+DATE_LINE = [
+    (-175.2, "Pacific/Tongatapu"),
+    (-176.55, "Pacific/Chatham"),
+    (-171.76, "Pacific/Apia"),
+    (-157.4, "Pacific/Kiritimati"),
+    (172.9, "America/Adak"),
+    (174.76, "Pacific/Auckland"),
+]
+
+
+@pytest.mark.parametrize("clock", ["lmt", "apparent"])
+@pytest.mark.parametrize(("longitude", "zone"), DATE_LINE)
+def test_the_day_is_that_of_the_place(library: Any, longitude: float, zone: str, clock: str) -> None:
+    """Where the date line bends, zone and longitude lie on opposite sides of 180 degrees."""
+    result = chart(library, 2020, 5, 15, 12, 10, longitude=longitude, zone=zone, clock=clock)
+    assert result["sajuPan"]["day"]["hanja"] == "戊午"
+    assert result["time"][clock][:10] == "2020-05-15"
+    assert result["warnings"] == []
+
+
+def test_fast_path_across_the_date_line(library: Any) -> None:
+    packed = library.korean_pillars(2020, 5, 15, 12, 0, -126.978)
+    expected = names(chart(library, 2020, 5, 15, 12, 0, longitude=-126.978)["sajuPan"])
+    assert " ".join(library.ganji_names(packed)) == expected
+
+
 @pytest.mark.parametrize("moment", [(1600, 1, 1, 0, 0), (2400, 12, 31, 23, 59)])
 @pytest.mark.parametrize("zone", ["Asia/Seoul", "Pacific/Kiritimati", "Pacific/Pago_Pago"])
 @pytest.mark.parametrize("reference", ["instant", "correctedClock"])

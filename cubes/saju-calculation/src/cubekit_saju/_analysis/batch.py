@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 from cubekit_saju._analysis.luck import rounded_age
 from cubekit_saju._analysis.moment import moment_of
-from cubekit_saju._analysis.pillars import SPLIT, korean_birth, packed_pillars, wall_clock
+from cubekit_saju._analysis.pillars import SPLIT, korean_birth, korean_shift, packed_pillars, wall_clock
 from cubekit_saju._analysis.settings import Settings
-from cubekit_saju._calendar.clocks import meridian_shift
 from cubekit_saju._calendar.days import JDN_OF_1970, civil_from_days
 from cubekit_saju._calendar.korean_time import STANDARD_OFFSET
 from cubekit_saju._calendar.lunar import jdn_from_lunar
@@ -40,7 +39,7 @@ def korean_pillars_batch(
     count: i64 = len(years)
     if len(months) != count or len(days) != count or len(hours) != count or len(minutes) != count:
         raise ValueError("the columns must be equally long")
-    shift: i64 = meridian_shift(longitude)
+    shift: i64 = korean_shift(longitude)
     found: list[int] = []
     row: i64 = 0
     while row < count:

@@ -6,7 +6,7 @@ from math import floor
 from typing import TYPE_CHECKING, Final
 
 from cubekit_saju._analysis.settings import APPARENT, CLOCK, STANDARD
-from cubekit_saju._calendar.clocks import equation_of_time, iso_time, meridian_shift
+from cubekit_saju._calendar.clocks import across_date_line, equation_of_time, iso_time, meridian_shift
 from cubekit_saju._calendar.korean_time import IN_GAP, ZONE, is_ambiguous, offset_of, saving_of, span_at_wall
 from cubekit_saju._calendar.zones import resolve
 from cubekit_saju._errors import NoSuchTime
@@ -26,9 +26,10 @@ class Moment:
         self.ambiguous: Final = ambiguous
         self.utc: Final[i64] = wall - offset
         self.eot: Final = equation_of_time(self.utc)
-        self.lmt: Final[i64] = self.utc + meridian_shift(longitude)
+        same_day: i64 = self.utc + across_date_line(longitude, offset - saving)
+        self.lmt: Final[i64] = same_day + meridian_shift(longitude)
         apparent: i64 = floor(longitude * 240.0 + self.eot)
-        self.apparent: Final[i64] = self.utc + apparent
+        self.apparent: Final[i64] = same_day + apparent
 
     def by(self, clock: i64) -> i64:
         """Return the time by one of the clocks that the settings name."""

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from cubekit_saju._calendar.clocks import meridian_shift
+from cubekit_saju._calendar.clocks import across_date_line, meridian_shift
 from cubekit_saju._calendar.days import days_from_civil, days_in_month
-from cubekit_saju._calendar.korean_time import NO_TIME, ZONE, utc_of_wall
+from cubekit_saju._calendar.korean_time import NO_TIME, STANDARD_OFFSET, ZONE, utc_of_wall
 from cubekit_saju._calendar.terms import FIRST_YEAR, JEOL, LAST_YEAR, jeol_at
 from cubekit_saju._errors import DateOutOfRange, NoSuchDate, NoSuchTime
 
@@ -88,11 +88,16 @@ def korean_pillars(
     :raises NoSuchDate: if there is no such date.
     :raises NoSuchTime: if there is no such time, or if the clock jumped over it.
     """
-    return korean_birth(year, month, day, hour, minute, meridian_shift(longitude), zi_hour)
+    return korean_birth(year, month, day, hour, minute, korean_shift(longitude), zi_hour)
+
+
+def korean_shift(longitude: float) -> i64:
+    """Return local mean time minus UTC, on the calendar day of Korea."""
+    return meridian_shift(longitude) + across_date_line(longitude, STANDARD_OFFSET)
 
 
 def korean_birth(year: i64, month: i64, day: i64, hour: i64, minute: i64, shift: i64, zi_hour: i64) -> i64:
-    """Return what `korean_pillars` returns; ``shift`` is the `meridian_shift` of the longitude."""
+    """Return what `korean_pillars` returns; ``shift`` is the `korean_shift` of the longitude."""
     wall: i64 = wall_clock(year, month, day, hour, minute, ZONE)
     utc: i64 = utc_of_wall(wall)
     if utc == NO_TIME:
