@@ -229,6 +229,32 @@ class TestUnknownTime:
         assert codes == [("unknownTime", None), ("boundaryWarning", "jeol")]
 
 
+SAVINGS = [
+    ((1943, 7, 1), "Europe/London", 7_200, "10:00"),  # double summer time
+    ((1943, 1, 10), "Europe/London", 3_600, "11:00"),  # and the winter between two of them
+    ((1945, 6, 10), "Europe/Berlin", 7_200, "10:00"),
+    ((1943, 7, 1), "Europe/Lisbon", 7_200, "10:00"),
+    ((1990, 1, 15), "Europe/Dublin", 0, "12:00"),  # winter time by law, from which nothing is saved
+    ((1990, 7, 15), "Europe/London", 3_600, "11:00"),
+    ((2019, 5, 15), "Africa/Casablanca", 0, "12:00"),
+    ((2000, 7, 1), "Africa/Windhoek", 0, "12:00"),
+    ((1947, 1, 1), "Europe/Prague", 0, "12:00"),
+    ((2030, 7, 1), "America/New_York", 3_600, "11:00"),  # by the rule for years to come
+    ((2030, 1, 15), "Europe/Dublin", 0, "12:00"),
+    ((1992, 8, 1), "Europe/Lisbon", 3_600, "11:00"),  # standard time changed as it ended
+    ((1991, 7, 1), "Europe/Moscow", 3_600, "11:00"),  # and as it began
+    ((1700, 7, 1), "America/New_York", 0, "12:00"),
+]
+
+
+@pytest.mark.parametrize(("date", "zone", "saving", "standard"), SAVINGS)
+def test_daylight_saving_of_other_zones(
+    library: Any, date: tuple[int, int, int], zone: str, saving: int, standard: str
+) -> None:
+    time = chart(library, *date, 12, 0, zone=zone)["time"]
+    assert (time["dst"], time["standard"][11:16]) == (saving, standard)
+
+
 DATE_LINE = [
     (-175.2, "Pacific/Tongatapu"),
     (-176.55, "Pacific/Chatham"),
