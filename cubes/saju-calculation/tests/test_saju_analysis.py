@@ -108,15 +108,29 @@ class TestHapchung:
             partners = [b for b in range(12) if kind in dict(hapchung.branch_relations(branch, b, False, 1))]
             assert len(partners) == 1, kind
 
+    @pytest.mark.parametrize(
+        ("birth", "expected", "parts"),
+        [
+            ((1992, 12, 15, 12, 0), ("samhap", "辰申子", "water", ["luck", "year", "month"]), {"banhap"}),
+            ((1992, 12, 15, None, 0), ("samhap", "辰申子", "water", ["luck", "year", "month"]), {"banhap"}),
+            ((1963, 2, 15, 12, 0), ("banghap", "辰卯寅", "wood", ["luck", "year", "month"]), {"junbanghap"}),
+        ],
+    )
+    def test_luck_completes_a_whole(
+        self, library: Any, birth: tuple[Any, ...], expected: tuple[Any, ...], parts: set[str]
+    ) -> None:
+        options = library.Options(hapchung="extended")
+        born = library.Birth(*birth, male=True, options=options, seun_year=2024)  # 甲辰
+        found = library.calculate(born)["seun"][0]["hapchung"]
+        assert expected in [(r["kind"], r["hanja"], r["element"], r["pillars"]) for r in found]
+        assert not any(r["kind"] in parts for r in found if set(r["pillars"]) <= set(expected[3]))
+
     @given(PILLARS, PILLARS, PILLARS, PILLARS, PILLARS)
-    def test_luck_and_births_agree_on_pairs(self, luck: int, year: int, month: int, day: int, hour: int) -> None:
+    def test_luck_is_a_birth_of_one_pillar(self, luck: int, year: int, month: int, day: int, hour: int) -> None:
         found = DEFAULT.hapchung.with_luck(luck, year, month, day, hour)
-        alone = [
-            r
-            for name, other in zip(("year", "month", "day", "hour"), (year, month, day, hour), strict=True)
-            for r in DEFAULT.hapchung.between(luck, other, ["luck", name])
-        ]
-        assert sorted(map(repr, found)) == sorted(map(repr, alone))
+        birth = {"year": year, "month": month, "day": day, "hour": hour}
+        other = DEFAULT.hapchung.between({"luck": luck}, birth)
+        assert sorted(map(repr, found)) == sorted(map(repr, other))
 
 
 class TestSinsal:

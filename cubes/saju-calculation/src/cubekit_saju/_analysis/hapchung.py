@@ -5,6 +5,7 @@ All relations of two stems or two branches are looked up in tables that are made
 
 from __future__ import annotations
 
+from itertools import combinations, permutations
 from typing import TYPE_CHECKING, Final
 
 from cubekit_saju._analysis.vocabulary import (
@@ -135,11 +136,10 @@ class Hapchung:
         self._triples: Final[dict[int, Relation]] = {}
         for number, places in enumerate(_TRIPLES):
             names = [POSITIONS[place] for place in places]
-            for kind, members, element in _wholes():
-                for a, b, c in _orders(members):
-                    self._triples[((number * 12 + a) * 12 + b) * 12 + c] = _relation(
-                        kind, element, [a, b, c], of_stems=False, pillars=names, adjacent=places[2] - places[0] == 2
-                    )
+            _add_wholes(self._triples, number, names, places[2] - places[0] == 2)
+        self._luck_triples: Final[dict[int, Relation]] = {}
+        for number, (first, second) in enumerate(_PAIRS):
+            _add_wholes(self._luck_triples, number, [LUCK, POSITIONS[first], POSITIONS[second]], False)
 
     def _add_pair(
         self, stems: list[list[Relation]], branches: list[list[Relation]], names: list[str], adjacent: bool
@@ -179,16 +179,16 @@ class Hapchung:
         _add(found, stems[s0 * 10 + s1])
         _add(found, stems[100 + s0 * 10 + s2])
         _add(found, stems[300 + s1 * 10 + s2])
-        self._add_whole(wholes, (b0 * 12 + b1) * 12 + b2)
+        _add_whole(wholes, self._triples, (b0 * 12 + b1) * 12 + b2)
         if hour >= 0:
             s3: i64 = hour % 10
             b3: i64 = hour % 12
             _add(found, stems[200 + s0 * 10 + s3])
             _add(found, stems[400 + s1 * 10 + s3])
             _add(found, stems[500 + s2 * 10 + s3])
-            self._add_whole(wholes, 1_728 + (b0 * 12 + b1) * 12 + b3)
-            self._add_whole(wholes, 3_456 + (b0 * 12 + b2) * 12 + b3)
-            self._add_whole(wholes, 5_184 + (b1 * 12 + b2) * 12 + b3)
+            _add_whole(wholes, self._triples, 1_728 + (b0 * 12 + b1) * 12 + b3)
+            _add_whole(wholes, self._triples, 3_456 + (b0 * 12 + b2) * 12 + b3)
+            _add_whole(wholes, self._triples, 5_184 + (b1 * 12 + b2) * 12 + b3)
         found += wholes
         pairs: list[Relation] = []
         _add(pairs, branches[b0 * 12 + b1])
@@ -199,18 +199,13 @@ class Hapchung:
             _add(pairs, branches[288 + b0 * 12 + b4])
             _add(pairs, branches[576 + b1 * 12 + b4])
             _add(pairs, branches[720 + b2 * 12 + b4])
-        if wholes:
-            pairs = [pair for pair in pairs if not any(_is_part(pair, whole) for whole in wholes)]
-        found += pairs
+        found += _without_parts(pairs, wholes)
         return found
 
-    def _add_whole(self, wholes: list[Relation], key: i64) -> None:
-        whole = self._triples.get(int(key))
-        if whole is not None:
-            wholes.append(whole)
-
     def with_luck(self, luck: i64, year: i64, month: i64, day: i64, hour: i64) -> list[Relation]:
-        """Return the relations between a pillar of luck and those of a birth."""
+        """Return the relations between a pillar of luck and those of a birth: stems first, then three branches, of
+        which luck is one, then two.
+        """
         found: list[Relation] = []
         stems = self._luck_stems
         branches = self._luck_branches
@@ -221,31 +216,80 @@ class Hapchung:
         _add(found, stems[200 + stem + day % 10])
         if hour >= 0:
             _add(found, stems[300 + stem + hour % 10])
-        _add(found, branches[branch + year % 12])
-        _add(found, branches[144 + branch + month % 12])
-        _add(found, branches[288 + branch + day % 12])
+        b0: i64 = year % 12
+        b1: i64 = month % 12
+        b2: i64 = day % 12
+        b3: i64 = hour % 12
+        wholes: list[Relation] = []
+        completed: i64 = _completed(b0, b1) | _completed(b0, b2) | _completed(b1, b2)
         if hour >= 0:
-            _add(found, branches[432 + branch + hour % 12])
+            completed |= _completed(b0, b3) | _completed(b1, b3) | _completed(b2, b3)
+        if completed >> luck % 12 & 1:
+            triples = self._luck_triples
+            _add_whole(wholes, triples, (branch + b0) * 12 + b1)
+            _add_whole(wholes, triples, 1_728 + (branch + b0) * 12 + b2)
+            _add_whole(wholes, triples, 5_184 + (branch + b1) * 12 + b2)
+            if hour >= 0:
+                _add_whole(wholes, triples, 3_456 + (branch + b0) * 12 + b3)
+                _add_whole(wholes, triples, 6_912 + (branch + b1) * 12 + b3)
+                _add_whole(wholes, triples, 8_640 + (branch + b2) * 12 + b3)
+            found += wholes
+        pairs: list[Relation] = []
+        _add(pairs, branches[branch + b0])
+        _add(pairs, branches[144 + branch + b1])
+        _add(pairs, branches[288 + branch + b2])
+        if hour >= 0:
+            _add(pairs, branches[432 + branch + b3])
+        found += _without_parts(pairs, wholes)
         return found
 
-    def between(self, first: int, second: int, pillars: list[str]) -> list[Relation]:
-        """Return the relations of two pillars of different births.
+    def between(self, first: dict[str, int], second: dict[str, int]) -> list[Relation]:
+        """Return the relations between the pillars of two births: stems first, then three branches, two of one birth
+        and one of the other, then two.
 
-        :param pillars: what the two are called in the result.
+        :param first: pillars of one birth, by what they are called in the result.
         """
-        stems, branches = (first % 10, second % 10), (first % 12, second % 12)
-        return [
-            _relation(kind, element, list(stems), of_stems=True, pillars=pillars, adjacent=False)
-            for kind, element in stem_relations(stems[0], stems[1], self._extended)
-        ] + [
-            _relation(kind, element, list(branches), of_stems=False, pillars=pillars, adjacent=False)
-            for kind, element in branch_relations(branches[0], branches[1], self._extended, self._omi)
+        stems: list[Relation] = []
+        pairs: list[Relation] = []
+        for name, one in first.items():
+            for other_name, other in second.items():
+                names = [name, other_name]
+                stems += [
+                    _relation(kind, element, [one % 10, other % 10], of_stems=True, pillars=names, adjacent=False)
+                    for kind, element in stem_relations(one % 10, other % 10, self._extended)
+                ]
+                pairs += [
+                    _relation(kind, element, [one % 12, other % 12], of_stems=False, pillars=names, adjacent=False)
+                    for kind, element in branch_relations(one % 12, other % 12, self._extended, self._omi)
+                ]
+        both = {**first, **second}
+        wholes = [
+            _relation(
+                kind, element, [both[name] % 12 for name in names], of_stems=False, pillars=list(names), adjacent=False
+            )
+            for names in combinations(both, 3)
+            if not (first.keys() >= set(names) or second.keys() >= set(names))
+            for kind, members, element in _wholes()
+            if {both[name] % 12 for name in names} == set(members)
         ]
+        return stems + wholes + _without_parts(pairs, wholes)
 
 
 def _add(found: list[Relation], more: list[Relation]) -> None:
     if more:
         found += more
+
+
+def _add_whole(wholes: list[Relation], triples: dict[int, Relation], key: i64) -> None:
+    whole = triples.get(int(key))
+    if whole is not None:
+        wholes.append(whole)
+
+
+def _without_parts(pairs: list[Relation], wholes: list[Relation]) -> list[Relation]:
+    if not wholes:
+        return pairs
+    return [pair for pair in pairs if not any(_is_part(pair, whole) for whole in wholes)]
 
 
 def _is_part(pair: Relation, whole: Relation) -> bool:
@@ -260,6 +304,27 @@ def _wholes() -> list[tuple[str, tuple[int, int, int], int]]:
     )
 
 
-def _orders(members: tuple[int, int, int]) -> list[tuple[int, int, int]]:
-    a, b, c = members
-    return [(a, b, c), (a, c, b), (b, a, c), (b, c, a), (c, a, b), (c, b, a)]
+def _add_wholes(triples: dict[int, Relation], number: int, pillars: list[str], adjacent: bool) -> None:
+    """Add the wholes that three pillars can make, by the number of the three and their branches."""
+    for kind, members, element in _wholes():
+        for a, b, c in permutations(members):
+            triples[((number * 12 + a) * 12 + b) * 12 + c] = _relation(
+                kind, element, [a, b, c], of_stems=False, pillars=pillars, adjacent=adjacent
+            )
+
+
+def _completing() -> list[int]:
+    """Return, for every two branches, the set of those that make a whole with them."""
+    found = [0] * 144
+    for _, members, _ in _wholes():
+        for a, b, c in permutations(members):
+            found[a * 12 + b] |= 1 << c
+    return found
+
+
+_COMPLETED: Final[list[int]] = _completing()
+
+
+def _completed(a: i64, b: i64) -> i64:
+    found: i64 = _COMPLETED[a * 12 + b]
+    return found
