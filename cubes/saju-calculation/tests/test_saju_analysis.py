@@ -216,6 +216,11 @@ class TestGyeokguk:
         found = self.pattern(library, "甲子 丁丑 戊辰")  # 丑: nothing stands, and the main stem is 겁재
         assert (found["name"], found["established"]) == ("겁재격", False)
 
+    def test_main_stem_that_does_not_stand_is_no_candidate_beside_one_that_does(self, library: Any) -> None:
+        born = library.Birth(2022, 1, 18, 4, 41, male=True)  # 辛丑 辛丑 辛未 庚寅: of 丑 only 辛 stands, 비견
+        found = library.calculate(born)["gyeokguk"]
+        assert (found["name"], found["basis"], found["established"]) == ("편인격", "jeonggi", False)
+
     @staticmethod
     def pattern(library: Any, names: str) -> Any:
         year, month, day, _ = pillars(names)
