@@ -64,6 +64,23 @@ class TestCalendar:
         assert [day["date"] for day in days if day["term"]] == ["2024-02-04", "2024-02-19"]
         assert days[9]["lunar"] == {"year": 2024, "month": 1, "day": 1, "isLeapMonth": False}  # Seollal
 
+    @pytest.mark.parametrize(
+        ("year", "name", "date"),
+        [
+            (2030, "우수", "2030-02-19"),
+            (1950, "대한", "1950-01-21"),
+            (1724, "청명", "1724-04-05"),
+            (1892, "소만", "1892-05-21"),
+            (2263, "하지", "2263-06-22"),
+            (2380, "소만", "2380-05-21"),
+        ],
+    )
+    def test_a_term_that_rounds_to_midnight(self, library: Any, year: int, name: str, date: str) -> None:
+        """Almanacs print the minute, and the day goes with it."""
+        days = library.calendar(year, int(date[5:7]))["days"]
+        [found] = [day for day in days if day["term"] and day["term"]["nameKo"] == name]
+        assert (found["date"], found["term"]["kst"]) == (date, f"{date}T00:00")
+
     def test_days_follow_each_other(self, library: Any) -> None:
         days = [day for month in range(1, 13) for day in library.calendar(2020, month)["days"]]
         assert [day["date"] for day in days] == [str(date(2020, 1, 1) + timedelta(n)) for n in range(366)]

@@ -118,21 +118,25 @@ def _check_year(year: int) -> None:
 def _term(number: int) -> SolarTerm:
     kind = number % 24
     instant = HUNDREDTHS[number]
-    korean_minute = (instant + 3_000) // 6_000 * 60 + STANDARD_OFFSET
     return {
         "index": kind,
         "nameKo": TERMS[kind],
         "nameHanja": TERMS_HANJA[kind],
         "longitude": (285 + 15 * kind) % 360,
         "utc": iso_instant(instant),
-        "kst": iso_time(korean_minute)[:-3],
+        "kst": iso_time(_korean_minute(number))[:-3],
     }
 
 
+def _korean_minute(number: int) -> int:
+    """Return the nearest minute to a term, in seconds since 1970 in Korean standard time."""
+    return (HUNDREDTHS[number] + 3_000) // 6_000 * 60 + STANDARD_OFFSET
+
+
 def _terms_by_day(year: int) -> dict[int, SolarTerm]:
-    """Return the terms of a year by their day in Korean standard time."""
+    """Return the terms of a year by their day in Korean standard time, which is that of the minute they are told by."""
     first = first_term_of(year)
-    return {(HUNDREDTHS[number] // 100 + STANDARD_OFFSET) // _DAY: _term(number) for number in range(first, first + 24)}
+    return {_korean_minute(number) // _DAY: _term(number) for number in range(first, first + 24)}
 
 
 def _day(days: int, term: SolarTerm | None) -> CalendarDay:
