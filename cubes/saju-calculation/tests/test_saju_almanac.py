@@ -95,8 +95,9 @@ class TestCalendar:
         assert (day["lunar"], day["official"]) == (None, False)
 
     def test_bad_months(self, library: Any) -> None:
-        with pytest.raises(library.NoSuchDate):
+        with pytest.raises(library.NoSuchMonth, match="no month 13; months are 1 to 12") as caught:
             library.calendar(2024, 13)
+        assert caught.value.field == "month"
         with pytest.raises(library.YearOutOfRange):
             library.calendar(1599, 1)
 
@@ -148,8 +149,11 @@ class TestConversion:
     @pytest.mark.parametrize(
         ("request_", "more", "error", "text"),
         [
-            ((1582, 10, 10), {}, "NoSuchDate", "1582-10-10"),
-            ((1900, 2, 29), {}, "NoSuchDate", "1900-02-29"),
+            ((1582, 10, 10), {}, "LeftOutDate", "1582-10-10: 5 to 14 October 1582 were left out"),
+            ((1500, 2, 30), {}, "NoSuchDate", "1500-02-30: February 1500 has 29 days"),  # Julian
+            ((1900, 2, 29), {}, "NoSuchDate", "1900-02-29: February 1900 has 28 days"),
+            ((1990, 0, 1), {}, "NoSuchMonth", "no month 0"),
+            ((2017, 5, 31), {"lunar": True}, "NoSuchLunarDay", "Month 5 of lunar year 2017 has 29 days"),
             ((1391, 2, 4), {}, "DateOutOfRange", "1391-02-05 to 2101-01-28"),
             ((2101, 1, 29), {}, "DateOutOfRange", "1391-02-05 to 2101-01-28"),
             ((1390, 1, 1), {"lunar": True}, "LunarDateOutOfRange", "1391 to 2100"),

@@ -8,7 +8,6 @@ from cubekit_saju._calendar.clocks import iso_instant, iso_time
 from cubekit_saju._calendar.days import (
     FIRST_GREGORIAN,
     JDN_OF_1970,
-    NO_DAY,
     days_from_civil,
     days_from_historic,
     days_in_month,
@@ -23,7 +22,7 @@ from cubekit_saju._calendar.lunar import (
     lunar_from_jdn,
 )
 from cubekit_saju._calendar.terms import FIRST_YEAR, HUNDREDTHS, JEOL, LAST_YEAR, first_term_of, jeol_at
-from cubekit_saju._errors import DateOutOfRange, LeapMonthOfSolarDate, NoSuchDate, YearOutOfRange
+from cubekit_saju._errors import DateOutOfRange, LeapMonthOfSolarDate, NoSuchMonth, YearOutOfRange
 from cubekit_saju.results.almanac import (
     CalendarDay,
     CalendarMonth,
@@ -53,11 +52,11 @@ def calendar(year: int, month: int) -> CalendarMonth:
     """Return the days of a Gregorian month with lunar dates, pillars and solar terms, all by Korean standard time.
 
     :raises YearOutOfRange: if the year is not within 1600-2400.
-    :raises NoSuchDate: if there is no such month.
+    :raises NoSuchMonth: if there is no such month.
     """
     _check_year(year)
     if not 1 <= month <= 12:
-        raise NoSuchDate(year, month, 1)
+        raise NoSuchMonth(month, "month")
     first = days_from_civil(year, month, 1)
     terms = _terms_by_day(year)
     return {
@@ -79,10 +78,7 @@ def convert(year: int, month: int, day: int, *, lunar: bool = False, leap_month:
     else:
         if leap_month:
             raise LeapMonthOfSolarDate
-        days = days_from_historic(within_reach(year), within_reach(month), within_reach(day))
-        if days == NO_DAY:
-            raise NoSuchDate(year, month, day)
-        jdn = days + JDN_OF_1970
+        jdn = days_from_historic(within_reach(year), within_reach(month), within_reach(day)) + JDN_OF_1970
         if not FIRST_LUNAR_JDN <= jdn <= LAST_LUNAR_JDN:
             raise DateOutOfRange(
                 year, month, day, _civil(FIRST_LUNAR_JDN - JDN_OF_1970), _civil(LAST_LUNAR_JDN - JDN_OF_1970)

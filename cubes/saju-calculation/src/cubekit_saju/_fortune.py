@@ -13,7 +13,6 @@ from cubekit_saju._analysis.settings import Settings, settings_of
 from cubekit_saju._analysis.vocabulary import PILLAR_GODS, PILLARS, POSITIONS, TEN_GODS
 from cubekit_saju._birth import Birth
 from cubekit_saju._calendar.clocks import iso_date
-from cubekit_saju._calendar.korean_time import ZONE
 from cubekit_saju.results.chart import Chart
 from cubekit_saju.results.fortune import Compatibility, DayFortune
 from cubekit_saju.results.pillars import Wuxing
@@ -43,7 +42,7 @@ def compatibility(first: Birth, second: Birth) -> Compatibility:
 def day_against_chart(chart: Chart, settings: Settings, year: int, month: int, day: int) -> DayFortune:
     """Return what `daily` returns, of a chart and the settings that it was made by."""
     born = _indices(chart)
-    days = wall_clock(within_reach(year), within_reach(month), within_reach(day), 0, 0, ZONE) // 86_400
+    days = wall_clock(within_reach(year), within_reach(month), within_reach(day), 0, 0) // 86_400
     year_pillar, month_pillar, luck = pillars_at_noon(days)
     found: DayFortune = {
         "date": iso_date(days),

@@ -110,8 +110,8 @@ class PillarColumns:
         time = births.times[row]
         minutes: i64 = _NOON * 60 if time is None else _time(time)
         longitude = births.longitude if births.longitudes is None else births.longitudes[row]
-        wall: i64 = wall_clock(year, month, day, minutes // 60, minutes % 60, births.timezone)
-        moment = moment_of(wall, longitude, births.timezone, settings.fold, year, month, day)
+        wall: i64 = wall_clock(year, month, day, minutes // 60, minutes % 60)
+        moment = moment_of(wall, time is not None, longitude, births.timezone, settings.fold)
         local: i64 = moment.by(settings.clock)
         reference: i64 = local - STANDARD_OFFSET if settings.corrected_jeorip else moment.utc
         jeol: i64 = jeol_at(reference, settings.jeol)

@@ -113,9 +113,7 @@ def chart_of(
     if not known:
         hour = _NOON
         minute = 0
-    moment = moment_of(
-        wall_clock(year, month, day, hour, minute, timezone), longitude, timezone, settings.fold, year, month, day
-    )
+    moment = moment_of(wall_clock(year, month, day, hour, minute), known, longitude, timezone, settings.fold)
     local: i64 = moment.by(settings.clock)
     reference: i64 = local - STANDARD_OFFSET if settings.corrected_jeorip else moment.utc
     jeol: i64 = jeol_at(reference, settings.jeol)

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Final
 
 from cubekit_saju._analysis.settings import APPARENT, CLOCK, STANDARD
 from cubekit_saju._calendar.clocks import across_date_line, equation_of_time, iso_time, meridian_shift
+from cubekit_saju._calendar.gaps import gap_at, is_day, skipped
 from cubekit_saju._calendar.korean_time import IN_GAP, ZONE, is_ambiguous, offset_of, saving_of, span_at_wall
 from cubekit_saju._calendar.zones import resolve
-from cubekit_saju._errors import NoSuchTime
 from cubekit_saju.results.chart import Times
 
 if TYPE_CHECKING:
@@ -55,11 +55,13 @@ class Moment:
         }
 
 
-def moment_of(wall: i64, longitude: float, timezone: str, fold: i64, year: i64, month: i64, day: i64) -> Moment:
+def moment_of(wall: i64, known: bool, longitude: float, timezone: str, fold: i64) -> Moment:
     """Return what a wall clock showed at a place.
 
-    :param wall: seconds since 1970-01-01T00:00 of the wall clock; the date is repeated for the error.
+    :param wall: seconds since 1970-01-01T00:00 of the wall clock.
+    :param known: whether the time is; otherwise it stands for its day, and gives way where the clock jumped over it.
     :raises NoSuchTime: if the clock jumped over it.
+    :raises SkippedDay: if the clock jumped over the whole day.
     :raises UnknownTimezone: if there is no such zone.
     """
     if timezone == ZONE:
@@ -70,5 +72,8 @@ def moment_of(wall: i64, longitude: float, timezone: str, fold: i64, year: i64, 
         civil = resolve(int(wall), timezone, int(fold))
         if civil is not None:
             return Moment(wall, civil.offset, civil.saving, civil.ambiguous, longitude)
-    minutes: i64 = wall % 86_400 // 60
-    raise NoSuchTime(int(year), int(month), int(day), int(minutes // 60), int(minutes % 60), timezone)
+    if not known:
+        gap = gap_at(int(wall), timezone)
+        if not is_day(int(wall), gap):
+            return moment_of(gap[1], known, longitude, timezone, fold)
+    raise skipped(int(wall), timezone)

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Final
 
 from cubekit_saju._calendar.clocks import across_date_line, meridian_shift
 from cubekit_saju._calendar.days import days_from_civil, days_in_month
+from cubekit_saju._calendar.gaps import skipped
 from cubekit_saju._calendar.korean_time import NO_TIME, STANDARD_OFFSET, ZONE, utc_of_wall
 from cubekit_saju._calendar.terms import FIRST_YEAR, JEOL, LAST_YEAR, jeol_at
-from cubekit_saju._errors import DateOutOfRange, NoSuchDate, NoSuchTime
+from cubekit_saju._errors import DateOutOfRange, NoSuchDate, NoSuchMonth, TimeOutOfRange
 
 if TYPE_CHECKING:
     from mypy_extensions import i64
@@ -85,8 +86,10 @@ def korean_pillars(
     :param zi_hour: `SPLIT`, `ZI23` or `MIDNIGHT`.
     :raises OverflowError: when compiled, for numbers that need more than 64 bits.
     :raises DateOutOfRange: if the year is not within 1600-2400.
-    :raises NoSuchDate: if there is no such date.
-    :raises NoSuchTime: if there is no such time, or if the clock jumped over it.
+    :raises NoSuchMonth: if there is no such month.
+    :raises NoSuchDate: if the month has no such day.
+    :raises TimeOutOfRange: if there is no such time of a day.
+    :raises NoSuchTime: if the clock jumped over it.
     """
     return korean_birth(year, month, day, hour, minute, korean_shift(longitude), zi_hour)
 
@@ -98,27 +101,29 @@ def korean_shift(longitude: float) -> i64:
 
 def korean_birth(year: i64, month: i64, day: i64, hour: i64, minute: i64, shift: i64, zi_hour: i64) -> i64:
     """Return what `korean_pillars` returns; ``shift`` is the `korean_shift` of the longitude."""
-    wall: i64 = wall_clock(year, month, day, hour, minute, ZONE)
+    wall: i64 = wall_clock(year, month, day, hour, minute)
     utc: i64 = utc_of_wall(wall)
     if utc == NO_TIME:
-        raise NoSuchTime(year, month, day, hour, minute, ZONE)
+        raise skipped(wall, ZONE)
     return packed_pillars(jeol_at(utc, JEOL), utc + shift, zi_hour)
 
 
-def wall_clock(year: i64, month: i64, day: i64, hour: i64, minute: i64, timezone: str) -> i64:
+def wall_clock(year: i64, month: i64, day: i64, hour: i64, minute: i64) -> i64:
     """Return a Gregorian date and a time as seconds since 1970-01-01T00:00 of the wall clock.
 
-    :param timezone: named in the error.
     :raises DateOutOfRange: if the year is not within 1600-2400.
-    :raises NoSuchDate: if there is no such date.
-    :raises NoSuchTime: if it is no time of a day.
+    :raises NoSuchMonth: if there is no such month.
+    :raises NoSuchDate: if the month has no such day.
+    :raises TimeOutOfRange: if it is no time of a day.
     """
     if year < FIRST_BIRTH_YEAR or year > LAST_BIRTH_YEAR:
         raise DateOutOfRange(year, month, day)
-    if month < 1 or month > 12 or day < 1 or (day > 28 and day > days_in_month(year, month)):
-        raise NoSuchDate(year, month, day)
+    if month < 1 or month > 12:
+        raise NoSuchMonth(month)
+    if day < 1 or (day > 28 and day > days_in_month(year, month)):
+        raise NoSuchDate(year, month, day, days_in_month(year, month))
     if hour < 0 or hour > 23 or minute < 0 or minute > 59:
-        raise NoSuchTime(year, month, day, hour, minute, timezone)
+        raise TimeOutOfRange(hour, minute)
     return days_from_civil(year, month, day) * 86_400 + hour * 3_600 + minute * 60
 
 

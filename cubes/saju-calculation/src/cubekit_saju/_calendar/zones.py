@@ -8,7 +8,8 @@ from __future__ import annotations
 import struct
 from bisect import bisect_right
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from difflib import get_close_matches
 from functools import lru_cache
 from importlib.resources import files
 from io import BytesIO
@@ -71,6 +72,21 @@ def resolve(wall: int, timezone: str, fold: int) -> CivilTime | None:
     return CivilTime(offset, zone.saving(meant, wall - offset), change < 0)
 
 
+def gap_at(wall: int, timezone: str) -> tuple[int, int]:
+    """Return the wall times that a clock was set forward from and to when it jumped over a time."""
+    zone = load_zone(timezone).info
+    before, after = (_seconds(_aware(wall, zone, fold).utcoffset()) for fold in (0, 1))
+    early, late = wall - after, wall - before  # UTC seconds before the change, and at it or after
+    while late - early > 1:
+        middle = (early + late) // 2
+        moment = (_EPOCH + timedelta(seconds=middle)).replace(tzinfo=UTC)
+        if _seconds(moment.astimezone(zone).utcoffset()) == before:
+            early = middle
+        else:
+            late = middle
+    return late + before, late + after
+
+
 def load_zone(timezone: str) -> Zone:
     """Return a zone of the IANA database; the first call for a zone reads a file.
 
@@ -79,7 +95,7 @@ def load_zone(timezone: str) -> Zone:
     zone = _ZONES.get(timezone)
     if zone is None:
         if timezone not in _zone_names():
-            raise UnknownTimezone(timezone)
+            raise UnknownTimezone(timezone, _similar(timezone))
         data = files("tzdata").joinpath("zoneinfo", *timezone.split("/")).read_bytes()
         zone = Zone(ZoneInfo.from_file(BytesIO(data), key=timezone), *_history(data))
         _ZONES[timezone] = zone
@@ -97,6 +113,12 @@ _ZONES: dict[str, Zone] = {}
 @lru_cache(maxsize=1)
 def _zone_names() -> frozenset[str]:
     return frozenset(files("tzdata").joinpath("zones").read_text(encoding="ascii").split())
+
+
+def _similar(timezone: str) -> str:
+    """Return the names that a wrong one may have been meant for, or that of Korea as an example."""
+    names = {name.lower(): name for name in _zone_names()}
+    return ", ".join(names[found] for found in get_close_matches(timezone.lower(), names)) or korean_time.ZONE
 
 
 _HEADER = struct.Struct(">20x6l")
