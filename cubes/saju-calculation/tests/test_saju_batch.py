@@ -8,7 +8,7 @@ from typing import Any
 import anyio
 import pytest
 from pydantic import ValidationError
-from saju_contract import BirthColumns, PillarColumns
+from saju_contract import BirthColumns, PillarColumns, UnknownTimezone
 
 import cubekit_saju
 from cubekit_saju.cube import Config, Saju
@@ -93,6 +93,13 @@ def test_places() -> None:
     assert batch(**rows, longitude=[126.978, 140.0]).hour == (18, 19)
     assert batch(**rows, longitude=[-74.0, -74.0], timezone="America/New_York").errors == ()
     assert batch(**rows, longitude=[-176.55, 179.0], timezone="Pacific/Chatham").day == (16, 16)
+
+
+def test_unknown_zone() -> None:
+    rows: dict[str, Any] = {"birthDate": ["1990-05-15"], "birthTime": ["12:50"], "gender": ["male"]}
+    with pytest.raises(UnknownTimezone, match="there is Asia/Seoul") as caught:
+        batch(**rows, timezone="Asia/Soul")
+    assert caught.value.field == "timezone"
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
@@ -91,7 +91,7 @@ class Saju(Cube[Config], Calendar, implements="saju.calendar@0.1"):
 
         A birth that is wrong does not fail the others: its row is null, and ``errors`` says why.
         """
-        await _load_zone(births.timezone)
+        await _load_zone(births.timezone, {"location.timezone": "timezone"})
         columns = Columns(
             births.birth_date,
             births.birth_time,
@@ -129,7 +129,7 @@ class Saju(Cube[Config], Calendar, implements="saju.calendar@0.1"):
         :param date: Gregorian, ``YYYY-MM-DD``.
         """
         chart = await self._chart(birth, "birth.")
-        with _failures(date="date"):
+        with _failures({"birthDate": "date"}):
             fortune = day_against_chart(chart, _settings(birth.options), *_date(date))
         return DayFortune.model_validate(fortune)
 
@@ -152,7 +152,7 @@ class Saju(Cube[Config], Calendar, implements="saju.calendar@0.1"):
         :param date: ``YYYY-MM-DD``: a civil date (Julian before 1582-10-15), or with ``isLunar`` a lunar one.
         :param is_leap_month: whether the lunar month is the repeated one (윤달).
         """
-        with _failures(date="date"):
+        with _failures({"birthDate": "date"}):
             return Conversion.model_validate(
                 cubekit_saju.convert(*_date(date), lunar=is_lunar, leap_month=is_leap_month)
             )
@@ -164,10 +164,10 @@ class Saju(Cube[Config], Calendar, implements="saju.calendar@0.1"):
         """
         place = birth.location
         timezone = place.timezone if place else ZONE
-        await _load_zone(timezone, prefix)
+        await _load_zone(timezone, prefix=prefix)
         year, month, day = _date(birth.birth_date)
         time = birth.birth_time
-        with _failures(prefix):
+        with _failures(prefix=prefix):
             return chart_of(
                 year,
                 month,
@@ -190,13 +190,15 @@ def _settings(options: saju_contract.Options) -> Settings:
     return settings_of(cubekit_saju.Options(**options.model_dump()))
 
 
-async def _load_zone(timezone: str, prefix: str = "") -> None:
+async def _load_zone(timezone: str, names: Mapping[str, str] = {}, prefix: str = "") -> None:
     """Have a zone's history read, from a file when it is first used.
+
+    The parameters are those of `_failures`.
 
     :raises UnknownTimezone: if there is no such zone.
     """
     if not is_loaded(timezone):
-        with _failures(prefix):
+        with _failures(names, prefix):
             await to_thread.run_sync(load_zone, timezone)
 
 
@@ -207,15 +209,15 @@ def _date(text: str) -> tuple[int, int, int]:
 
 
 @contextmanager
-def _failures(prefix: str = "", date: str = "birthDate") -> Iterator[None]:
+def _failures(names: Mapping[str, str] = {}, prefix: str = "") -> Iterator[None]:
     """Translate errors of the library into the contract's errors of the same name.
 
+    :param names: what the request calls fields that the library calls otherwise.
     :param prefix: where in the request the input stands that the library blames.
-    :param date: what the request calls the date.
     """
     try:
         yield
     except cubekit_saju.SajuError as error:
-        field = prefix + (date if error.field == "birthDate" else error.field)
+        field = prefix + names.get(error.field, error.field)
         params: dict[str, Any] = {**error.params}
         raise _ERRORS[type(error)](field=field, **params) from error

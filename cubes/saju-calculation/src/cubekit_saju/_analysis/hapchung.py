@@ -220,10 +220,10 @@ class Hapchung:
         b1: i64 = month % 12
         b2: i64 = day % 12
         b3: i64 = hour % 12
-        wholes: list[Relation] = []
         completed: i64 = _completed(b0, b1) | _completed(b0, b2) | _completed(b1, b2)
         if hour >= 0:
             completed |= _completed(b0, b3) | _completed(b1, b3) | _completed(b2, b3)
+        wholes: list[Relation] = []
         if completed >> luck % 12 & 1:
             triples = self._luck_triples
             _add_whole(wholes, triples, (branch + b0) * 12 + b1)
@@ -234,13 +234,14 @@ class Hapchung:
                 _add_whole(wholes, triples, 6_912 + (branch + b1) * 12 + b3)
                 _add_whole(wholes, triples, 8_640 + (branch + b2) * 12 + b3)
             found += wholes
-        pairs: list[Relation] = []
-        _add(pairs, branches[branch + b0])
-        _add(pairs, branches[144 + branch + b1])
-        _add(pairs, branches[288 + branch + b2])
+        first_pair = len(found)
+        _add(found, branches[branch + b0])
+        _add(found, branches[144 + branch + b1])
+        _add(found, branches[288 + branch + b2])
         if hour >= 0:
-            _add(pairs, branches[432 + branch + b3])
-        found += _without_parts(pairs, wholes)
+            _add(found, branches[432 + branch + b3])
+        if wholes:
+            found[first_pair:] = _without_parts(found[first_pair:], wholes)
         return found
 
     def between(self, first: dict[str, int], second: dict[str, int]) -> list[Relation]:
