@@ -49,6 +49,13 @@ def test_two_charts(library: Any) -> None:
     assert len(swapped["hapchung"]) == len(found["hapchung"])
 
 
+def test_two_charts_by_their_own_conventions(library: Any) -> None:
+    other = birth(library, 1992, 3, 1, None, options=library.Options(clock="apparent", zi_hour="zi23"))
+    found = library.compatibility(birth(library, 1990, 5, 15, 14, 30), other)
+    assert [found["conventions"][who]["clock"] for who in ("first", "second")] == ["lmt", "apparent"]
+    assert [[w["code"] for w in found["warnings"][who]] for who in ("first", "second")] == [[], ["unknownTime"]]
+
+
 @pytest.mark.parametrize(
     ("first", "second", "kind", "hanja"),
     [((1992, 12), (2024, 3), "samhap", "申子辰"), ((2024, 3), (1992, 12), "samhap", "辰申子")],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from saju_contract._almanac import CalendarDay, CalendarMonth, Conversion, LunarDate, SolarTerm, TermsOfYear
-from saju_contract._batch import PillarColumns, RowError
+from saju_contract._batch import PillarColumns, RowError, RowNotice
 from saju_contract._birth import (
     MOST_BIRTHS,
     AgeBasis,
@@ -46,7 +46,7 @@ from saju_contract._errors import (
     UnknownTimezone,
     YearOutOfRange,
 )
-from saju_contract._fortune import Compatibility, DayFortune, DayStems
+from saju_contract._fortune import BothConventions, BothWarnings, Compatibility, DayFortune, DayStems
 from saju_contract._judgements import (
     Gyeokguk,
     SpecialPattern,
@@ -80,6 +80,8 @@ __all__ = [
     "AgeBasis",
     "Birth",
     "BirthColumns",
+    "BothConventions",
+    "BothWarnings",
     "Calendar",
     "CalendarDay",
     "CalendarMonth",
@@ -124,6 +126,7 @@ __all__ = [
     "PillarColumns",
     "Relation",
     "RowError",
+    "RowNotice",
     "SajuPan",
     "Saryeong",
     "SaryeongDays",

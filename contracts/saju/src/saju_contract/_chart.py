@@ -98,7 +98,8 @@ class Conventions(Model):
     sinsal_tables: int
     """Version of the tables of sinsal."""
     solar_calendar: str
-    longitude: float
+    longitude: float | None
+    """Null in a batch whose births have their own."""
     timezone: str
 
 

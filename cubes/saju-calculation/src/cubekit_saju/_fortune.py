@@ -29,7 +29,9 @@ def daily(birth: Birth, year: int, month: int, day: int) -> DayFortune:
 
 
 def compatibility(first: Birth, second: Birth) -> Compatibility:
-    """Return two charts side by side with every relation between their pillars, by the options of the first birth.
+    """Return two charts side by side with every relation between their pillars.
+
+    Each chart is made by the options of its birth; the relations are those that the first birth's options know.
 
     :raises SajuError: if one of the births is no date or is not covered.
     """
@@ -73,7 +75,8 @@ def chart_against_chart(first: Chart, second: Chart, settings: Settings) -> Comp
         },
         "wuxing": _together(first["wuxing"], second["wuxing"]),
         "hapchung": settings.hapchung.between(_named(first, "first."), _named(second, "second.")),
-        "conventions": first["conventions"],
+        "conventions": {"first": first["conventions"], "second": second["conventions"]},
+        "warnings": {"first": first["warnings"], "second": second["warnings"]},
     }
     return cast(Compatibility, fresh(found))
 

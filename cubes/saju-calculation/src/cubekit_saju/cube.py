@@ -19,12 +19,14 @@ from saju_contract import (
     CalendarMonth,
     Chart,
     Compatibility,
+    Conventions,
     Conversion,
     DateText,
     DayFortune,
     Month,
     PillarColumns,
     RowError,
+    RowNotice,
     TermsOfYear,
 )
 
@@ -103,8 +105,11 @@ class Saju(Cube[Config], Calendar, implements="saju.calendar@0.1"):
             births.timezone,
         )
         rows, settings = Rows(), _settings(births.options)
+        warnings: list[RowNotice] = []
         for first in range(0, len(births.birth_date), _ROWS_AT_ONCE):
             rows.add(columns, settings, first, min(first + _ROWS_AT_ONCE, len(births.birth_date)))
+            fresh = rows.warnings[len(warnings) :]
+            warnings += [RowNotice.model_validate({"index": index, **notice}) for index, notice in fresh]
             await lowlevel.checkpoint()
         return PillarColumns(
             year=tuple(rows.year),
@@ -114,6 +119,10 @@ class Saju(Cube[Config], Calendar, implements="saju.calendar@0.1"):
             daeun_forward=tuple(rows.forward),
             daeun_start_age=tuple(rows.start_age),
             errors=tuple(RowError(index=index, field=error.field, message=str(error)) for index, error in rows.errors),
+            warnings=tuple(warnings),
+            conventions=Conventions.model_validate(
+                settings.conventions_at(None if births.longitude else self.config.longitude, births.timezone)
+            ),
         )
 
     @operation(idempotent=True, public=True)

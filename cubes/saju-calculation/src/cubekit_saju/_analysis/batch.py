@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from cubekit_saju._analysis.luck import rounded_age
 from cubekit_saju._analysis.moment import moment_of
+from cubekit_saju._analysis.notices import notices_of
 from cubekit_saju._analysis.pillars import SPLIT, korean_birth, korean_shift, packed_pillars, wall_clock
 from cubekit_saju._analysis.settings import Settings
 from cubekit_saju._calendar.days import JDN_OF_1970, civil_from_days
@@ -13,6 +14,7 @@ from cubekit_saju._calendar.korean_time import STANDARD_OFFSET
 from cubekit_saju._calendar.lunar import jdn_from_lunar
 from cubekit_saju._calendar.terms import jeol_at
 from cubekit_saju._errors import LeapMonthOfSolarDate, MalformedDate, MalformedTime, SajuError
+from cubekit_saju.results.chart import Notice
 
 if TYPE_CHECKING:
     from mypy_extensions import i64
@@ -84,6 +86,8 @@ class PillarColumns:
         self.start_age: Final[list[int | None]] = []
         self.errors: Final[list[tuple[int, SajuError]]] = []
         """Row and what is wrong with it."""
+        self.warnings: Final[list[tuple[int, Notice]]] = []
+        """Row and a doubt about it."""
 
     def add(self, births: Columns, settings: Settings, first: i64, last: i64) -> None:
         """Calculate the rows from ``first`` up to, but not including, ``last``."""
@@ -117,8 +121,9 @@ class PillarColumns:
         jeol: i64 = jeol_at(reference, settings.jeol)
         packed: i64 = packed_pillars(jeol, local, settings.zi_hour)
         forward = (packed % 2 == 0) == births.male[row]
-        boundary: i64 = settings.jeol[jeol + 1 if forward else jeol]
-        distance: i64 = boundary - reference if forward else reference - boundary
+        previous: i64 = settings.jeol[jeol]
+        following: i64 = settings.jeol[jeol + 1]
+        distance: i64 = following - reference if forward else reference - previous
         age: i64 = rounded_age(distance, settings.daeun_rounding)
         self._add_values(
             packed & 63,
@@ -128,6 +133,8 @@ class PillarColumns:
             forward,
             age + 1 if settings.seneun else age,
         )
+        for notice in notices_of(time is not None, moment, reference, previous, following, settings):
+            self.warnings.append((int(row), notice))
 
     def _add_values(self, year: i64, month: i64, day: i64, hour: i64, forward: bool, age: i64) -> None:
         wrong = year < 0

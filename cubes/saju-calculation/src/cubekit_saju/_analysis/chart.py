@@ -11,9 +11,9 @@ from cubekit_saju._analysis.elements import branch_element, stem_element, ten_go
 from cubekit_saju._analysis.gyeokguk import pattern
 from cubekit_saju._analysis.luck import daeun, seun, wolun
 from cubekit_saju._analysis.moment import Moment, moment_of
-from cubekit_saju._analysis.notices import ambiguous_time, far_from_zone, is_far_from_zone, known_time, unknown_time
+from cubekit_saju._analysis.notices import notices_of
 from cubekit_saju._analysis.oegyeok import special_patterns
-from cubekit_saju._analysis.pillars import ZI23, packed_pillars, saju_year_of, wall_clock, within_reach
+from cubekit_saju._analysis.pillars import packed_pillars, saju_year_of, wall_clock, within_reach
 from cubekit_saju._analysis.saryeong import ruling_stem
 from cubekit_saju._analysis.settings import Settings
 from cubekit_saju._analysis.strength import strength
@@ -120,14 +120,7 @@ def chart_of(
     previous: i64 = settings.jeol[jeol]
     following: i64 = settings.jeol[jeol + 1]
     packed: i64 = packed_pillars(jeol, local, settings.zi_hour)
-    if not known:
-        warnings = unknown_time(reference, previous, following)
-    else:
-        warnings = known_time(reference, previous, following, local, settings.zi_hour == ZI23)
-        if moment.ambiguous:
-            warnings.append(ambiguous_time(settings.fold))
-    if is_far_from_zone(moment.lmt, moment.wall - moment.saving):
-        warnings.append(far_from_zone())
+    warnings = notices_of(known, moment, reference, previous, following, settings)
     return _chart(
         packed & 63,
         packed >> 6 & 63,
@@ -141,7 +134,7 @@ def chart_of(
         following,
         settings,
         seun_year,
-        _conventions(settings, longitude, timezone),
+        settings.conventions_at(longitude, timezone),
         warnings,
     )
 
@@ -281,10 +274,3 @@ def _jeolgi(jeol: i64, previous: i64, following: i64, reference: i64) -> Jeolgi:
     after["utc"] = f"{iso_time(following)}Z"
     after["distance"] = int(following - reference)
     return {"previous": before, "next": after}
-
-
-def _conventions(settings: Settings, longitude: float, timezone: str) -> Conventions:
-    conventions = settings.conventions.copy()
-    conventions["longitude"] = longitude
-    conventions["timezone"] = timezone
-    return conventions

@@ -115,6 +115,13 @@ class Settings:
         }
         """To be completed with longitude and zone."""
 
+    def conventions_at(self, longitude: float | None, timezone: str) -> Conventions:
+        """Return everything that was in force for births of a place; without a longitude, for those of a zone."""
+        conventions = self.conventions.copy()
+        conventions["longitude"] = longitude
+        conventions["timezone"] = timezone
+        return conventions
+
 
 _KNOWN: Final[dict[Options, Settings]] = {}
 _HIDDEN_TABLES: Final[dict[str, HiddenStemTable]] = {}

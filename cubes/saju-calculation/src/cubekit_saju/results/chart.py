@@ -80,7 +80,8 @@ class Conventions(TypedDict):
     sinsalTables: int
     """Version of the tables of sinsal."""
     solarCalendar: str
-    longitude: float
+    longitude: float | None
+    """None in a batch whose births have their own."""
     timezone: str
 
 
