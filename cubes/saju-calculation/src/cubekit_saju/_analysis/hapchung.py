@@ -127,12 +127,14 @@ class Hapchung:
         self._stems: Final[list[list[Relation]]] = []
         self._branches: Final[list[list[Relation]]] = []
         self._luck_stems: Final[list[list[Relation]]] = []
-        self._luck_branches: Final[list[list[Relation]]] = []
+        with_luck: list[list[Relation]] = []
         for first, second in _PAIRS:
             names = [POSITIONS[first], POSITIONS[second]]
             self._add_pair(self._stems, self._branches, names, second - first == 1)
         for position in POSITIONS:
-            self._add_pair(self._luck_stems, self._luck_branches, [LUCK, position], False)
+            self._add_pair(self._luck_stems, with_luck, [LUCK, position], False)
+        self._luck_branches: Final = [_kept(pairs, wholes) for wholes in range(8) for pairs in with_luck]
+        """By the bits of the wholes that pillar and luck are of, then by pillar and branches."""
         self._triples: Final[dict[int, Relation]] = {}
         for number, places in enumerate(_TRIPLES):
             names = [POSITIONS[place] for place in places]
@@ -219,30 +221,33 @@ class Hapchung:
         b0: i64 = year % 12
         b1: i64 = month % 12
         b2: i64 = day % 12
+        w01: i64 = self._add_luck_whole(found, 0, branch, b0, b1)
+        w02: i64 = self._add_luck_whole(found, 1, branch, b0, b2)
+        w12: i64 = self._add_luck_whole(found, 3, branch, b1, b2)
+        if hour < 0:
+            _add(found, branches[(w01 | w02) * 576 + branch + b0])
+            _add(found, branches[(w01 | w12) * 576 + 144 + branch + b1])
+            _add(found, branches[(w02 | w12) * 576 + 288 + branch + b2])
+            return found
         b3: i64 = hour % 12
-        completed: i64 = _completed(b0, b1) | _completed(b0, b2) | _completed(b1, b2)
-        if hour >= 0:
-            completed |= _completed(b0, b3) | _completed(b1, b3) | _completed(b2, b3)
-        wholes: list[Relation] = []
-        if completed >> luck % 12 & 1:
-            triples = self._luck_triples
-            _add_whole(wholes, triples, (branch + b0) * 12 + b1)
-            _add_whole(wholes, triples, 1_728 + (branch + b0) * 12 + b2)
-            _add_whole(wholes, triples, 5_184 + (branch + b1) * 12 + b2)
-            if hour >= 0:
-                _add_whole(wholes, triples, 3_456 + (branch + b0) * 12 + b3)
-                _add_whole(wholes, triples, 6_912 + (branch + b1) * 12 + b3)
-                _add_whole(wholes, triples, 8_640 + (branch + b2) * 12 + b3)
-            found += wholes
-        first_pair = len(found)
-        _add(found, branches[branch + b0])
-        _add(found, branches[144 + branch + b1])
-        _add(found, branches[288 + branch + b2])
-        if hour >= 0:
-            _add(found, branches[432 + branch + b3])
-        if wholes:
-            found[first_pair:] = _without_parts(found[first_pair:], wholes)
+        w03: i64 = self._add_luck_whole(found, 2, branch, b0, b3)
+        w13: i64 = self._add_luck_whole(found, 4, branch, b1, b3)
+        w23: i64 = self._add_luck_whole(found, 5, branch, b2, b3)
+        _add(found, branches[(w01 | w02 | w03) * 576 + branch + b0])
+        _add(found, branches[(w01 | w12 | w13) * 576 + 144 + branch + b1])
+        _add(found, branches[(w02 | w12 | w23) * 576 + 288 + branch + b2])
+        _add(found, branches[(w03 | w13 | w23) * 576 + 432 + branch + b3])
         return found
+
+    def _add_luck_whole(self, found: list[Relation], pair: i64, luck: i64, a: i64, b: i64) -> i64:
+        """Add what a branch of luck and those of a pair of pillars make together; return its bit, 0 if nothing.
+
+        :param luck: twelve times the branch.
+        """
+        bit: i64 = _WHOLE_BITS[(luck + a) * 12 + b]
+        if bit:
+            found.append(self._luck_triples[int((pair * 144 + luck + a) * 12 + b)])
+        return bit
 
     def between(self, first: dict[str, int], second: dict[str, int]) -> list[Relation]:
         """Return the relations between the pillars of two births: stems first, then three branches, two of one birth
@@ -314,18 +319,19 @@ def _add_wholes(triples: dict[int, Relation], number: int, pillars: list[str], a
             )
 
 
-def _completing() -> list[int]:
-    """Return, for every two branches, the set of those that make a whole with them."""
-    found = [0] * 144
-    for _, members, _ in _wholes():
+def _whole_bits() -> list[int]:
+    """Return, for every three branches, the bit of the whole that they make, or 0."""
+    found = [0] * 1_728
+    for kind, members, _ in _wholes():
         for a, b, c in permutations(members):
-            found[a * 12 + b] |= 1 << c
+            found[(a * 12 + b) * 12 + c] = 1 << list(_PARTS_OF).index(kind)
     return found
 
 
-_COMPLETED: Final[list[int]] = _completing()
+_WHOLE_BITS: Final[list[int]] = _whole_bits()
 
 
-def _completed(a: i64, b: i64) -> i64:
-    found: i64 = _COMPLETED[a * 12 + b]
-    return found
+def _kept(pairs: list[Relation], wholes: int) -> list[Relation]:
+    """Return the relations that are no part of one of some wholes, which are given by their bits."""
+    parts = [part for bit, of_whole in enumerate(_PARTS_OF.values()) if wholes >> bit & 1 for part in of_whole]
+    return [pair for pair in pairs if pair["kind"] not in parts]
