@@ -160,6 +160,14 @@ class TestConventions:
             chart(library, 2024, 2, 4, 17, 45, jeorip_reference="correctedClock")["sajuPan"]["year"]["hanja"] == "癸卯"
         )
 
+    def test_jeorip_reference_abroad(self, library: Any) -> None:
+        # The same term was at 03:27 in New York; local mean time there is 4 minutes ahead of the standard.
+        place: dict[str, Any] = {"longitude": -74.0, "zone": "America/New_York", "jeorip_reference": "correctedClock"}
+        years = [chart(library, 2024, 2, 4, 3, minute, **place)["sajuPan"]["year"]["hanja"] for minute in (20, 24, 30)]
+        assert years == ["癸卯", "甲辰", "甲辰"]
+        summer = chart(library, 2024, 7, 6, 10, 0, clock="standard", **place)  # Soseo was at 10:20, 09:20 by standard
+        assert summer["jeolgi"]["next"]["distance"] == pytest.approx(20 * 60, abs=60)
+
     def test_all_are_reported(self, library: Any) -> None:
         conventions = chart(library, 1990, 5, 15, 14, 30, zi_hour="zi23", longitude=129.07)["conventions"]
         assert conventions["ziHour"] == "zi23"

@@ -12,7 +12,7 @@ solar time.
 ZiHour = Literal["split", "zi23", "midnight"]
 """What happens at 23:00: 야자시/조자시 apart, 정자시, or the hour stem of the same day."""
 JeoripReference = Literal["instant", "correctedClock"]
-"""What is compared with a solar term: the instant, or the corrected local clock read as Korean standard time."""
+"""What is compared with a solar term: the instant, or the corrected local clock read as its standard time."""
 TermRounding = Literal["second", "kasiMinute"]
 """Solar terms to the second, or to the nearest minute, as the Korean almanac prints them."""
 DaeunRounding = Literal["round", "intDaysRem2Up", "floor"]

@@ -10,7 +10,6 @@ from cubekit_saju._analysis.notices import notices_of
 from cubekit_saju._analysis.pillars import SPLIT, korean_birth, korean_shift, packed_pillars, wall_clock
 from cubekit_saju._analysis.settings import Settings
 from cubekit_saju._calendar.days import JDN_OF_1970, civil_from_days
-from cubekit_saju._calendar.korean_time import STANDARD_OFFSET
 from cubekit_saju._calendar.lunar import jdn_from_lunar
 from cubekit_saju._calendar.terms import jeol_at
 from cubekit_saju._errors import LeapMonthOfSolarDate, MalformedDate, MalformedTime, SajuError
@@ -117,7 +116,7 @@ class PillarColumns:
         wall: i64 = wall_clock(year, month, day, minutes // 60, minutes % 60)
         moment = moment_of(wall, time is not None, longitude, births.timezone, settings.fold)
         local: i64 = moment.by(settings.clock)
-        reference: i64 = local - STANDARD_OFFSET if settings.corrected_jeorip else moment.utc
+        reference: i64 = moment.reference(settings)
         jeol: i64 = jeol_at(reference, settings.jeol)
         packed: i64 = packed_pillars(jeol, local, settings.zi_hour)
         forward = (packed % 2 == 0) == births.male[row]

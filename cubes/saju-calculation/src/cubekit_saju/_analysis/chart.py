@@ -32,7 +32,6 @@ from cubekit_saju._analysis.yongsin import needed_elements
 from cubekit_saju._birth import Birth
 from cubekit_saju._calendar.clocks import iso_time
 from cubekit_saju._calendar.days import JDN_OF_1970, civil_from_days
-from cubekit_saju._calendar.korean_time import STANDARD_OFFSET
 from cubekit_saju._calendar.lunar import jdn_from_lunar
 from cubekit_saju._calendar.terms import jeol_at
 from cubekit_saju._errors import LeapMonthOfSolarDate
@@ -115,7 +114,7 @@ def chart_of(
         minute = 0
     moment = moment_of(wall_clock(year, month, day, hour, minute), known, longitude, timezone, settings.fold)
     local: i64 = moment.by(settings.clock)
-    reference: i64 = local - STANDARD_OFFSET if settings.corrected_jeorip else moment.utc
+    reference: i64 = moment.reference(settings)
     jeol: i64 = jeol_at(reference, settings.jeol)
     previous: i64 = settings.jeol[jeol]
     following: i64 = settings.jeol[jeol + 1]
