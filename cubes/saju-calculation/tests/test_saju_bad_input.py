@@ -99,6 +99,27 @@ def test_longitude_out_of_range(library: Any, longitude: float) -> None:
         library.Location(longitude)
 
 
+@pytest.mark.parametrize("longitude", [-180.1, 5_000.0, float("nan")])
+def test_fast_path_refuses_a_longitude(library: Any, longitude: float) -> None:
+    with pytest.raises(ValueError, match="longitude must be within -180 and 180"):
+        library.korean_pillars(1990, 5, 15, 12, 0, longitude)
+    with pytest.raises(ValueError, match="longitude must be within -180 and 180"):
+        library.korean_pillars_batch([1990], [5], [15], [12], [0], longitude)
+
+
+@pytest.mark.parametrize("zi_hour", [-1, 3, 9])
+def test_fast_path_refuses_a_zi_hour(library: Any, zi_hour: int) -> None:
+    with pytest.raises(ValueError, match=f"zi_hour must be .*, not {zi_hour}"):
+        library.korean_pillars(1990, 5, 15, 23, 50, 126.978, zi_hour)
+
+
+@pytest.mark.parametrize("year", [1599, 2401, -5, 10**30])
+def test_year_of_the_fortunes(library: Any, year: int) -> None:
+    with pytest.raises(library.YearOutOfRange, match="1600 to 2400") as caught:
+        library.calculate(library.Birth(1990, 5, 15, 12, male=True, seun_year=year))
+    assert caught.value.field == "seunYear"
+
+
 @pytest.mark.parametrize(
     ("moment", "error"),
     [

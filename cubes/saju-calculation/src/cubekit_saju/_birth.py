@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
+from cubekit_saju._calendar.clocks import check_longitude
+
 Clock = Literal["lmt", "clock", "standard", "apparent"]
 """Clock of day and hour pillar: local mean time, the wall clock, the wall clock without daylight saving, apparent
 solar time.
@@ -49,8 +51,7 @@ class Location:
     timezone: str = "Asia/Seoul"
 
     def __post_init__(self) -> None:
-        if not -180.0 <= self.longitude <= 180.0:
-            raise ValueError(f"longitude must be within -180 and 180 degrees, not {self.longitude}")
+        check_longitude(self.longitude)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +114,7 @@ class Birth:
     :param lunar: whether the date is one of the Korean lunar calendar.
     :param leap_month: whether the lunar month is the repeated one (윤달).
     :param seun_year: first year of the year fortunes (세운) and the year of the month fortunes (월운); by default the
-        year of the year pillar.
+        year of the year pillar. It is within 1600-2400.
     """
 
     year: int

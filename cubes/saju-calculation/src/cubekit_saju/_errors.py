@@ -44,10 +44,11 @@ class YearOutOfRange(SajuError):
 
     field = "year"
 
-    def __init__(self, year: int, first: int, last: int) -> None:
+    def __init__(self, year: int, first: int, last: int, field: str = field) -> None:
         super().__init__(
             f"Year {year} is outside the supported range {first} to {last}.", year=year, first=first, last=last
         )
+        self.field = field
 
 
 class LunarDateOutOfRange(SajuError):

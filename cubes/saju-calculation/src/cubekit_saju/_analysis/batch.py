@@ -35,12 +35,12 @@ def korean_pillars_batch(
     :param longitude: degrees east of Greenwich, of all.
     :param zi_hour: `SPLIT`, `ZI23` or `MIDNIGHT`.
     :raises SajuError: as `korean_pillars` does, at the first birth that is wrong.
-    :raises ValueError: if the columns are not equally long.
+    :raises ValueError: if the columns are not equally long, or ``longitude`` or ``zi_hour`` out of their range.
     """
     count: i64 = len(years)
     if len(months) != count or len(days) != count or len(hours) != count or len(minutes) != count:
         raise ValueError("the columns must be equally long")
-    shift: i64 = korean_shift(longitude)
+    shift: i64 = korean_shift(longitude, zi_hour)
     found: list[int] = []
     row: i64 = 0
     while row < count:

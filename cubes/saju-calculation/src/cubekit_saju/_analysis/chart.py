@@ -13,7 +13,14 @@ from cubekit_saju._analysis.luck import daeun, seun, wolun
 from cubekit_saju._analysis.moment import Moment, moment_of
 from cubekit_saju._analysis.notices import notices_of
 from cubekit_saju._analysis.oegyeok import special_patterns
-from cubekit_saju._analysis.pillars import packed_pillars, saju_year_of, wall_clock, within_reach
+from cubekit_saju._analysis.pillars import (
+    FIRST_BIRTH_YEAR,
+    LAST_BIRTH_YEAR,
+    packed_pillars,
+    saju_year_of,
+    wall_clock,
+    within_reach,
+)
 from cubekit_saju._analysis.saryeong import ruling_stem
 from cubekit_saju._analysis.settings import Settings
 from cubekit_saju._analysis.strength import strength
@@ -34,7 +41,7 @@ from cubekit_saju._calendar.clocks import iso_time
 from cubekit_saju._calendar.days import JDN_OF_1970, civil_from_days
 from cubekit_saju._calendar.lunar import jdn_from_lunar
 from cubekit_saju._calendar.terms import jeol_at
-from cubekit_saju._errors import LeapMonthOfSolarDate
+from cubekit_saju._errors import LeapMonthOfSolarDate, YearOutOfRange
 from cubekit_saju._version import VERSION
 from cubekit_saju.results.chart import Chart, Conventions, Jeolgi, Notice, Term
 from cubekit_saju.results.pillars import Void, Wuxing
@@ -66,6 +73,9 @@ def calculate_shared(birth: Birth, settings: Settings) -> Chart:
     :raises SajuError: if there was no such date or time, or if it is not covered; the error names the field.
     """
     location = birth.location
+    seun_year = birth.seun_year
+    if seun_year is not None and not FIRST_BIRTH_YEAR <= seun_year <= LAST_BIRTH_YEAR:
+        raise YearOutOfRange(seun_year, FIRST_BIRTH_YEAR, LAST_BIRTH_YEAR, "seunYear")
     known = birth.hour is not None
     return chart_of(
         within_reach(birth.year),
@@ -80,7 +90,7 @@ def calculate_shared(birth: Birth, settings: Settings) -> Chart:
         location.longitude,
         location.timezone,
         settings,
-        birth.seun_year,
+        seun_year,
     )
 
 
@@ -169,7 +179,7 @@ def _chart(
         stems.append(int(hour % 10))
     gyeokguk = pattern(int(day_stem), int(month % 12), stems, hidden.stems[month % 12], ruling)
     force = strength(int(year), int(month), int(day), int(hour))
-    first_year: i64 = within_reach(seun_year) if seun_year is not None else saju_year_of(jeol)
+    first_year: i64 = seun_year if seun_year is not None else saju_year_of(jeol)
     return {
         "sajuPan": {
             "year": PILLARS[year],

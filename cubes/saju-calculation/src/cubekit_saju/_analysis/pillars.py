@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from cubekit_saju._calendar.clocks import across_date_line, meridian_shift
+from cubekit_saju._calendar.clocks import across_date_line, check_longitude, meridian_shift
 from cubekit_saju._calendar.days import days_from_civil, days_in_month
 from cubekit_saju._calendar.gaps import skipped
 from cubekit_saju._calendar.korean_time import NO_TIME, STANDARD_OFFSET, ZONE, utc_of_wall
@@ -84,6 +84,7 @@ def korean_pillars(
 
     :param longitude: degrees east of Greenwich.
     :param zi_hour: `SPLIT`, `ZI23` or `MIDNIGHT`.
+    :raises ValueError: if ``longitude`` or ``zi_hour`` are out of their range.
     :raises OverflowError: when compiled, for numbers that need more than 64 bits.
     :raises DateOutOfRange: if the year is not within 1600-2400.
     :raises NoSuchMonth: if there is no such month.
@@ -91,11 +92,17 @@ def korean_pillars(
     :raises TimeOutOfRange: if there is no such time of a day.
     :raises NoSuchTime: if the clock jumped over it.
     """
-    return korean_birth(year, month, day, hour, minute, korean_shift(longitude), zi_hour)
+    return korean_birth(year, month, day, hour, minute, korean_shift(longitude, zi_hour), zi_hour)
 
 
-def korean_shift(longitude: float) -> i64:
-    """Return local mean time minus UTC, on the calendar day of Korea."""
+def korean_shift(longitude: float, zi_hour: i64) -> i64:
+    """Return local mean time minus UTC, on the calendar day of Korea.
+
+    :raises ValueError: if the longitude is not within -180 and 180, or ``zi_hour`` is none of the three.
+    """
+    check_longitude(longitude)
+    if zi_hour < SPLIT or zi_hour > MIDNIGHT:
+        raise ValueError(f"zi_hour must be SPLIT (0), ZI23 (1) or MIDNIGHT (2), not {zi_hour}")
     return meridian_shift(longitude) + across_date_line(longitude, STANDARD_OFFSET)
 
 

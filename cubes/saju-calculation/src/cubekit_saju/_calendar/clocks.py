@@ -26,6 +26,15 @@ def meridian_shift(longitude: float) -> i64:
     return floor(longitude * 240.0)
 
 
+def check_longitude(longitude: float) -> None:
+    """Refuse a longitude that is none.
+
+    :raises ValueError: if it is not within -180 and 180 degrees.
+    """
+    if not -180.0 <= longitude <= 180.0:
+        raise ValueError(f"longitude must be within -180 and 180 degrees, not {longitude}")
+
+
 def across_date_line(longitude: float, standard: i64) -> i64:
     """Return what to add to UTC plus a meridian shift for the calendar day of a zone: a day's seconds or 0.
 
