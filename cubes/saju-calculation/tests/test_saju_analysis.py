@@ -274,7 +274,8 @@ def test_overwhelming_weight_suggests_a_special_pattern(library: Any) -> None:
     patterns = library.module("_analysis.oegyeok").special_patterns
     assert patterns(0, [60, 50, 50, 50, 60]) == []
     assert [p["name"] for p in patterns(0, [10, 20, 200, 20, 10])] == ["종재격"]
-    assert [p["name"] for p in patterns(0, [230, 10, 10, 10, 10])] == ["종왕격", "곡직격"]
+    found = patterns(0, [230, 10, 10, 10, 10])
+    assert [(p["name"], p["threshold"], p["share"]) for p in found] == [("종왕격", 70, 85.1), ("곡직격", 80, 85.1)]
 
 
 CHANGES = [
@@ -292,6 +293,8 @@ CHANGES = [
     ({"omi_hap": "earth"}, (1990, 5, 15, 14, 30), "hapchung"),
     ({"sinsal_basis": "day"}, (1990, 5, 15, 14, 30), "sinsal"),
     ({"yangin": "all"}, (1990, 5, 14, 14, 30), "sinsal"),
+    ({"hongyeom": "eulO"}, (1990, 5, 10, 14, 30), "sinsal"),
+    ({"goegang": "withMujin"}, (1990, 5, 3, 14, 30), "sinsal"),
 ]
 
 

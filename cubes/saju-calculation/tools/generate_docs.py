@@ -81,6 +81,12 @@ def combined(element: int) -> str:
     return "" if element == hapchung.NO_ELEMENT else f"→{ELEMENTS[element]}"
 
 
+def chosen(identity: tuple[str, str, str], option: str, targets: str) -> tuple[str, str, str, str]:
+    """Return a line of a table of sinsal that holds with an option."""
+    key, name, hanja = identity
+    return key, f"{name} (`{option}`)", hanja, targets
+
+
 def rows(lines: Iterable[tuple[str, ...]]) -> list[list[str]]:
     """Return the rows of sinsal whose targets go by a stem or a branch."""
     return [[f"`{line[0]}`", f"{line[1]} {line[2]}", *line[3].split()] for line in lines]
@@ -95,7 +101,11 @@ def twelve() -> Iterator[list[str]]:
 
 def pillar_sinsal() -> Iterator[list[str]]:
     """Return the rows of sinsal that are of pillars or of any stem or branch."""
-    for key, name, hanja, targets in sinsal._BY_PILLAR:
+    for key, name, hanja, targets in (
+        *sinsal._BY_PILLAR,
+        (*sinsal._GOEGANG, sinsal._GOEGANG_PILLARS),
+        chosen(sinsal._GOEGANG, "goegang: withMujin", sinsal._GOEGANG_WITH_MUJIN),
+    ):
         yield [f"`{key}`", f"{name} {hanja}", targets, "any pillar"]
     key, name, hanja, targets = sinsal._GORAN
     yield [f"`{key}`", f"{name} {hanja}", targets, "the day pillar"]
@@ -107,9 +117,11 @@ def pillar_sinsal() -> Iterator[list[str]]:
 
 def document() -> str:
     """Return the whole document."""
-    yangin = [
+    variants = [
+        (*sinsal._HONGYEOM, sinsal._HONGYEOM_SIN),
+        chosen(sinsal._HONGYEOM, "hongyeom: eulO", sinsal._HONGYEOM_O),
         (*sinsal._YANGIN, sinsal._YANGIN_YANG),
-        (sinsal._YANGIN[0], sinsal._YANGIN[1] + " (`yangin: all`)", sinsal._YANGIN[2], sinsal._YANGIN_ALL),
+        chosen(sinsal._YANGIN, "yangin: all", sinsal._YANGIN_ALL),
     ]
     parts = [
         HEAD,
@@ -117,7 +129,7 @@ def document() -> str:
         table(["kind", "name", "members", "reported"], relations()),
         SINSAL.format(version=sinsal.TABLES_VERSION),
         "### By the day stem (`dayStem`)\n",
-        table(["id", "name", *STEMS_HANJA], rows([*sinsal._BY_DAY_STEM, *yangin])),
+        table(["id", "name", *STEMS_HANJA], rows([*sinsal._BY_DAY_STEM, *variants])),
         "### By the month branch (`monthBranch`)\n",
         table(["id", "name", *BRANCHES_HANJA], rows(sinsal._BY_MONTH_BRANCH)),
         "### By the year branch (`yearBranch`)\n",

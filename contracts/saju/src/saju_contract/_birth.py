@@ -40,6 +40,10 @@ SinsalBasis = Literal["year", "day"]
 """Whose branch the twelve sinsal (12신살) are counted from."""
 Yangin = Literal["yangOnly", "all"]
 """Whether yin day stems have a 양인."""
+Hongyeom = Literal["eulSin", "eulO"]
+"""Whether the 홍염 of 乙 is 申 or 午."""
+Goegang = Literal["withoutMujin", "withMujin"]
+"""Whether 戊辰 is a 괴강."""
 
 _DATE = re.compile(r"(?:[0-9]{4}|[1-9][0-9]{4,5})-[0-9]{2}-[0-9]{2}")
 _TIME = re.compile(r"(?:[01][0-9]|2[0-3]):[0-5][0-9]")
@@ -107,6 +111,8 @@ class Options(Model):
     omi_hap: OmiHap = "fire"
     sinsal_basis: SinsalBasis = "year"
     yangin: Yangin = "yangOnly"
+    hongyeom: Hongyeom = "eulSin"
+    goegang: Goegang = "withoutMujin"
 
 
 class Birth(Model):

@@ -37,6 +37,10 @@ SinsalBasis = Literal["year", "day"]
 """Whose branch the twelve sinsal (12신살) are counted from."""
 Yangin = Literal["yangOnly", "all"]
 """Whether yin day stems have a 양인."""
+Hongyeom = Literal["eulSin", "eulO"]
+"""Whether the 홍염 of 乙 is 申 or 午."""
+Goegang = Literal["withoutMujin", "withMujin"]
+"""Whether 戊辰 is a 괴강."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +80,8 @@ class Options:
     omi_hap: OmiHap = "fire"
     sinsal_basis: SinsalBasis = "year"
     yangin: Yangin = "yangOnly"
+    hongyeom: Hongyeom = "eulSin"
+    goegang: Goegang = "withoutMujin"
 
     def __post_init__(self) -> None:
         for name, allowed in OPTION_VALUES.items():
@@ -100,6 +106,8 @@ OPTION_VALUES: dict[str, tuple[str | int, ...]] = {
     "omi_hap": get_args(OmiHap),
     "sinsal_basis": get_args(SinsalBasis),
     "yangin": get_args(Yangin),
+    "hongyeom": get_args(Hongyeom),
+    "goegang": get_args(Goegang),
 }
 """The values of each option, the default first."""
 

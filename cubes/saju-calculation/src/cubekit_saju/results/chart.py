@@ -77,6 +77,8 @@ class Conventions(TypedDict):
     omiHap: str
     sinsalBasis: str
     yangin: str
+    hongyeom: str
+    goegang: str
     sinsalTables: int
     """Version of the tables of sinsal."""
     solarCalendar: str
