@@ -67,18 +67,18 @@ DateText = Annotated[
     AfterValidator(_date),
     WithJsonSchema({"type": "string", "pattern": f"^{_DATE.pattern}$", "examples": ["1990-05-15"]}),
 ]
+"""A date as ``YYYY-MM-DD``; whether there is such a day is for the calendar to say."""
 TimeText = Annotated[
     str,
     Field(strict=True),
     AfterValidator(_time),
     WithJsonSchema({"type": "string", "pattern": f"^{_TIME.pattern}$", "examples": ["14:30"]}),
 ]
-
-
+"""A time of day as ``HH:MM``, from 00:00 to 23:59."""
 Gender = Literal["male", "female"]
-
-
+"""Sex, which decides the direction of the great fortune (대운)."""
 Month = Annotated[int, Field(ge=1, le=12)]
+"""A month of the Gregorian calendar, 1-12."""
 
 
 class Location(Model):

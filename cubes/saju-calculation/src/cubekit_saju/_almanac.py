@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cubekit_saju._analysis.pillars import packed_pillars, within_reach
+from cubekit_saju._analysis.pillars import day_pillar, packed_pillars, within_reach
 from cubekit_saju._analysis.vocabulary import PILLARS, TERMS, TERMS_HANJA
 from cubekit_saju._calendar.clocks import iso_instant, iso_time
 from cubekit_saju._calendar.days import (
@@ -92,11 +92,6 @@ def convert(year: int, month: int, day: int, *, lunar: bool = False, leap_month:
         "ganji": PILLARS[day_pillar(days)].copy(),
         "official": is_official(jdn),
     }
-
-
-def day_pillar(days: int) -> int:
-    """Return the pillar (일진) of a day after 1970-01-01."""
-    return (days + 17) % 60
 
 
 def pillars_at_noon(days: int) -> tuple[int, int, int]:

@@ -49,7 +49,7 @@ def packed_pillars(jeol: i64, local: i64, zi_hour: i64) -> i64:
     year60: i64 = (first + months // 12 - 4) % 60
     month60: i64 = (year60 % 5 * 12 + 2 + months % 12) % 60
     days: i64 = local // 86_400
-    day60: i64 = (days + 17) % 60  # 1970-01-01 was 辛巳, index 17
+    day60: i64 = day_pillar(days)
     branch: i64 = (local - days * 86_400 + 3_600) // 7_200
     counted_from: i64 = day60
     if branch == 12:
@@ -61,6 +61,11 @@ def packed_pillars(jeol: i64, local: i64, zi_hour: i64) -> i64:
             counted_from = day60 + 1
     hour60: i64 = (counted_from % 5 * 12 + branch) % 60
     return year60 | month60 << 6 | day60 << 12 | hour60 << 18
+
+
+def day_pillar(days: i64) -> i64:
+    """Return the pillar (일진) of a day after 1970-01-01, which was 辛巳, index 17."""
+    return (days + 17) % 60
 
 
 def saju_year_of(jeol: i64) -> i64:
