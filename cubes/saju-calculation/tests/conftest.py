@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 PACKAGE = "cubekit_saju"
+PILLARS = ["甲乙丙丁戊己庚辛壬癸"[i % 10] + "子丑寅卯辰巳午未申酉戌亥"[i % 12] for i in range(60)]
 
 
 class SourceFinder:
@@ -51,6 +52,16 @@ class Library:
     def module(self, name: str) -> Any:
         """Return one of the package's modules."""
         return self._modules[f"{PACKAGE}.{name}"]
+
+    def settings(self, **options: Any) -> Any:
+        """Return the settings of a choice of options."""
+        return self.module("_analysis.settings").settings_of(self.Options(**options))
+
+    @staticmethod
+    def pillars(names: str) -> list[int]:
+        """Return three or four pillars by their names in Hanja, with -1 for an hour that is missing."""
+        found = [PILLARS.index(name) for name in names.split()]
+        return found if len(found) == 4 else [*found, -1]
 
 
 def _load(*, source: bool) -> Library:

@@ -64,6 +64,23 @@ class TestCalendar:
         assert [day["date"] for day in days if day["term"]] == ["2024-02-04", "2024-02-19"]
         assert days[9]["lunar"] == {"year": 2024, "month": 1, "day": 1, "isLeapMonth": False}  # Seollal
 
+    @pytest.mark.parametrize(
+        ("year", "name", "date"),
+        [
+            (2030, "우수", "2030-02-19"),
+            (1950, "대한", "1950-01-21"),
+            (1724, "청명", "1724-04-05"),
+            (1892, "소만", "1892-05-21"),
+            (2263, "하지", "2263-06-22"),
+            (2380, "소만", "2380-05-21"),
+        ],
+    )
+    def test_a_term_that_rounds_to_midnight(self, library: Any, year: int, name: str, date: str) -> None:
+        """Almanacs print the minute, and the day goes with it."""
+        days = library.calendar(year, int(date[5:7]))["days"]
+        [found] = [day for day in days if day["term"] and day["term"]["nameKo"] == name]
+        assert (found["date"], found["term"]["kst"]) == (date, f"{date}T00:00")
+
     def test_days_follow_each_other(self, library: Any) -> None:
         days = [day for month in range(1, 13) for day in library.calendar(2020, month)["days"]]
         assert [day["date"] for day in days] == [str(date(2020, 1, 1) + timedelta(n)) for n in range(366)]
@@ -78,8 +95,9 @@ class TestCalendar:
         assert (day["lunar"], day["official"]) == (None, False)
 
     def test_bad_months(self, library: Any) -> None:
-        with pytest.raises(library.NoSuchDate):
+        with pytest.raises(library.NoSuchMonth, match="no month 13; months are 1 to 12") as caught:
             library.calendar(2024, 13)
+        assert caught.value.field == "month"
         with pytest.raises(library.YearOutOfRange):
             library.calendar(1599, 1)
 
@@ -131,8 +149,11 @@ class TestConversion:
     @pytest.mark.parametrize(
         ("request_", "more", "error", "text"),
         [
-            ((1582, 10, 10), {}, "NoSuchDate", "1582-10-10"),
-            ((1900, 2, 29), {}, "NoSuchDate", "1900-02-29"),
+            ((1582, 10, 10), {}, "LeftOutDate", "1582-10-10: 5 to 14 October 1582 were left out"),
+            ((1500, 2, 30), {}, "NoSuchDate", "1500-02-30: February 1500 has 29 days"),  # Julian
+            ((1900, 2, 29), {}, "NoSuchDate", "1900-02-29: February 1900 has 28 days"),
+            ((1990, 0, 1), {}, "NoSuchMonth", "no month 0"),
+            ((2017, 5, 31), {"lunar": True}, "NoSuchLunarDay", "Month 5 of lunar year 2017 has 29 days"),
             ((1391, 2, 4), {}, "DateOutOfRange", "1391-02-05 to 2101-01-28"),
             ((2101, 1, 29), {}, "DateOutOfRange", "1391-02-05 to 2101-01-28"),
             ((1390, 1, 1), {"lunar": True}, "LunarDateOutOfRange", "1391 to 2100"),

@@ -1,4 +1,4 @@
-"""What is read from the pillars: relations, sinsal, patterns, strength, the element needed."""
+"""What is judged of the pillars: patterns, strength, the element needed; what each option changes; fortunes."""
 
 from __future__ import annotations
 
@@ -10,166 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import cubekit_saju
-from cubekit_saju._analysis import hapchung, weights
+from cubekit_saju._analysis import weights
 from cubekit_saju._analysis.settings import settings_of
 
-STEMS, BRANCHES = "甲乙丙丁戊己庚辛壬癸", "子丑寅卯辰巳午未申酉戌亥"
 PILLARS = st.integers(0, 59)
 DEFAULT = settings_of(cubekit_saju.Options())
-
-
-def pillar(name: str) -> int:
-    stem, branch = STEMS.index(name[0]), BRANCHES.index(name[1])
-    return (6 * stem - 5 * branch) % 60
-
-
-def pillars(names: str) -> list[int]:
-    found = [pillar(name) for name in names.split()]
-    return found if len(found) == 4 else [*found, -1]
-
-
-def settings(library: Any, **options: Any) -> Any:
-    return library.module("_analysis.settings").settings_of(library.Options(**options))
-
-
-def relations(library: Any, names: str, **options: Any) -> set[tuple[str, str, str | None, str]]:
-    found = settings(library, **options).hapchung.among(*pillars(names))
-    return {(r["kind"], r["hanja"], r["element"], "-".join(r["pillars"])) for r in found}
-
-
-class TestHapchung:
-    """Each kind, where it stands, what it combines to."""
-
-    @pytest.mark.parametrize(
-        ("names", "expected"),
-        [
-            ("甲子 己丑 丙寅", "cheonganHap 甲己 earth year-month, yukhap 子丑 earth year-month"),
-            ("甲申 庚子 戊辰", "samhap 申子辰 water year-month-day, cheonganChung 甲庚 - year-month"),
-            ("丙寅 丁卯 戊辰", "banghap 寅卯辰 wood year-month-day, hae 卯辰 - month-day"),
-            ("甲申 丙子 戊午", "banhap 申子 water year-month, chung 子午 - month-day"),
-            (
-                "丙子 辛卯 甲午",
-                "cheonganHap 丙辛 water year-month, sanghyeong 子卯 - year-month, pa 卯午 - month-day, "
-                "chung 子午 - year-day",
-            ),
-            ("甲午 庚午 壬辰", "jahyeong 午午 - year-month, cheonganChung 甲庚 - year-month"),
-            ("丁丑 丁未 丁酉", "chung 丑未 - year-month, hyeong 丑未 - year-month, banhap 丑酉 metal year-day"),
-            ("乙未 甲子 丙申", "hae 未子 - year-month, wonjin 未子 - year-month, banhap 子申 water month-day"),
-            (
-                "癸卯 庚申 甲戌",
-                "wonjin 卯申 - year-month, gwimun 卯申 - year-month, yukhap 卯戌 fire year-day, "
-                "cheonganChung 庚甲 - month-day",
-            ),
-        ],
-    )
-    def test_kinds(self, library: Any, names: str, expected: str) -> None:
-        found = {
-            f"{kind} {hanja} {element or '-'} {where}" for kind, hanja, element, where in relations(library, names)
-        }
-        assert found == set(expected.split(", "))
-
-    def test_a_whole_hides_its_parts_and_nothing_else(self, library: Any) -> None:
-        found = relations(library, "丙寅 癸巳 戊申")
-        assert ("samhyeong", "寅巳申", None, "year-month-day") in found
-        assert not {kind for kind, *_ in found} & {"hyeong"}
-        assert {("chung", "寅申", None, "year-day"), ("yukhap", "巳申", "water", "month-day")} <= found
-        # A second 巳 that does not belong to the whole keeps its own relations.
-        four = settings(library).hapchung.among(*pillars("丙寅 癸巳 戊申 丁巳"))
-        assert sum(r["kind"] == "samhyeong" for r in four) == 2
-
-    def test_neighbours(self, library: Any) -> None:
-        found = settings(library).hapchung.among(*pillars("甲子 己丑 丙寅 己丑"))
-        assert [r["adjacent"] for r in found if r["kind"] == "yukhap"] == [True, False]
-
-    def test_extended(self, library: Any) -> None:
-        standard, extended = (
-            relations(library, "甲申 戊辰 己卯", hapchung=which) for which in ("standard", "extended")
-        )
-        more = extended - standard
-        assert standard < extended
-        assert {kind for kind, *_ in more} == {"cheonganGeuk", "gahap", "junbanghap", "amhap"}
-
-    @pytest.mark.parametrize(("choice", "element"), [("fire", "fire"), ("earth", "earth"), ("none", None)])
-    def test_omi(self, library: Any, choice: str, element: str | None) -> None:
-        assert ("yukhap", "午未", element, "year-month") in relations(library, "甲午 辛未 壬申", omi_hap=choice)
-
-    @given(st.integers(0, 11), st.integers(0, 11), st.booleans())
-    def test_the_order_of_two_does_not_matter(self, a: int, b: int, extended: bool) -> None:
-        assert hapchung.branch_relations(a, b, extended, 1) == hapchung.branch_relations(b, a, extended, 1)
-
-    @given(st.integers(0, 9))
-    def test_every_stem_combines_with_one(self, stem: int) -> None:
-        partners = [b for b in range(10) if "cheonganHap" in dict(hapchung.stem_relations(stem, b, False))]
-        assert partners == [(stem + 5) % 10]
-
-    @given(st.integers(0, 11))
-    def test_every_branch_has_one_partner_of_each_kind(self, branch: int) -> None:
-        for kind in ("yukhap", "chung", "hae", "pa", "wonjin", "gwimun"):
-            partners = [b for b in range(12) if kind in dict(hapchung.branch_relations(branch, b, False, 1))]
-            assert len(partners) == 1, kind
-
-    @given(PILLARS, PILLARS, PILLARS, PILLARS, PILLARS)
-    def test_luck_and_births_agree_on_pairs(self, luck: int, year: int, month: int, day: int, hour: int) -> None:
-        found = DEFAULT.hapchung.with_luck(luck, year, month, day, hour)
-        alone = [
-            r
-            for name, other in zip(("year", "month", "day", "hour"), (year, month, day, hour), strict=True)
-            for r in DEFAULT.hapchung.between(luck, other, ["luck", name])
-        ]
-        assert sorted(map(repr, found)) == sorted(map(repr, alone))
-
-
-class TestSinsal:
-    """Spot checks of every table; each names where it falls."""
-
-    @pytest.mark.parametrize(
-        ("names", "expected"),
-        [
-            ("癸丑 丁巳 甲子", {("cheoneulGwiin", "year"), ("munchangGwiin", "month"), ("taegeukGwiin", "day")}),
-            ("丙寅 庚寅 甲辰", {("geonrok", "year month"), ("geumyeo", "day"), ("baekhoDaesal", "day")}),
-            ("乙亥 丁亥 甲午", {("amrok", "year month"), ("hakdangGwiin", "year month"), ("hongyeom", "day")}),
-            ("己卯 丁卯 甲寅", {("yangin", "year month"), ("goran", "day")}),
-            ("丁卯 壬寅 丙子", {("cheondeokGwiin", "year"), ("woldeokGwiin", "day"), ("geupgak", "day")}),
-            ("甲子 丙寅 庚戌", {("gosin", "month"), ("gwasuk", "day"), ("sangmun", "month"), ("jogaek", "day")}),
-            ("甲子 丙寅 庚辰", {("goegang", "day"), ("yeokmasal", "month")}),
-            ("壬申 己酉 戊辰", {("yeonsal", "month"), ("hwagaesal", "day"), ("jisal", "year")}),
-            ("甲戌 乙亥 丙辰", {("cheonra", "year month")}),
-            ("戊辰 丁巳 丙子", {("jimang", "year month")}),
-            ("辛卯 甲午 戊申", {("hyeonchim", "year month day")}),
-            ("癸亥 甲寅 丙子", {("cheonuiseong", "")}),
-        ],
-    )  # fmt: skip
-    def test_tables(self, library: Any, names: str, expected: set[tuple[str, str]]) -> None:
-        found = {s["id"]: " ".join(s["pillars"]) for s in settings(library).sinsal.of(*pillars(names))}
-        for name, places in expected:
-            assert found.get(name, "") == places, name
-
-    @given(PILLARS, PILLARS, PILLARS, PILLARS)
-    def test_each_pillar_has_one_of_the_twelve(self, year: int, month: int, day: int, hour: int) -> None:
-        twelve = {"geopsal", "jaesal", "cheonsal", "jisal", "yeonsal", "wolsal", "mangsinsal", "jangseongsal"}
-        twelve |= {"bananSal", "yeokmasal", "yukhaesal", "hwagaesal"}
-        found = [s for s in DEFAULT.sinsal.of(year, month, day, hour) if s["id"] in twelve]
-        assert sorted(place for s in found for place in s["pillars"]) == ["day", "hour", "month", "year"]
-
-    def test_basis_of_the_twelve(self, library: Any) -> None:
-        by_year, by_day = (
-            {s["id"]: s for s in settings(library, sinsal_basis=basis).sinsal.of(*pillars("壬申 己酉 戊午"))}
-            for basis in ("year", "day")
-        )
-        assert (by_year["yeonsal"]["basis"], by_year["yeonsal"]["pillars"]) == ("yearBranch", ["month"])
-        assert "yeonsal" not in by_day
-        assert (by_day["yukhaesal"]["basis"], by_day["yukhaesal"]["pillars"]) == ("dayBranch", ["month"])
-
-    def test_yangin_of_yin_stems(self, library: Any) -> None:
-        found = [
-            [
-                s["pillars"]
-                for s in settings(library, yangin=who).sinsal.of(*pillars("庚辰 戊子 乙卯"))
-                if s["id"] == "yangin"
-            ]
-            for who in ("yangOnly", "all")
-        ]
-        assert found == [[], [["year"]]]
 
 
 class TestGyeokguk:
@@ -202,10 +47,15 @@ class TestGyeokguk:
         found = self.pattern(library, "甲子 丁丑 戊辰")  # 丑: nothing stands, and the main stem is 겁재
         assert (found["name"], found["established"]) == ("겁재격", False)
 
+    def test_main_stem_that_does_not_stand_is_no_candidate_beside_one_that_does(self, library: Any) -> None:
+        born = library.Birth(2022, 1, 18, 4, 41, male=True)  # 辛丑 辛丑 辛未 庚寅: of 丑 only 辛 stands, 비견
+        found = library.calculate(born)["gyeokguk"]
+        assert (found["name"], found["basis"], found["established"]) == ("편인격", "jeonggi", False)
+
     @staticmethod
     def pattern(library: Any, names: str) -> Any:
-        year, month, day, _ = pillars(names)
-        hidden = settings(library).hidden.stems[month % 12]
+        year, month, day, _ = library.pillars(names)
+        hidden = library.settings().hidden.stems[month % 12]
         stems = [year % 10, month % 10]
         return library.module("_analysis.gyeokguk").pattern(day % 10, month % 12, stems, hidden, hidden[2])
 
@@ -255,7 +105,8 @@ def test_overwhelming_weight_suggests_a_special_pattern(library: Any) -> None:
     patterns = library.module("_analysis.oegyeok").special_patterns
     assert patterns(0, [60, 50, 50, 50, 60]) == []
     assert [p["name"] for p in patterns(0, [10, 20, 200, 20, 10])] == ["종재격"]
-    assert [p["name"] for p in patterns(0, [230, 10, 10, 10, 10])] == ["종왕격", "곡직격"]
+    found = patterns(0, [230, 10, 10, 10, 10])
+    assert [(p["name"], p["threshold"], p["share"]) for p in found] == [("종왕격", 70, 85.1), ("곡직격", 80, 85.1)]
 
 
 CHANGES = [
@@ -273,6 +124,8 @@ CHANGES = [
     ({"omi_hap": "earth"}, (1990, 5, 15, 14, 30), "hapchung"),
     ({"sinsal_basis": "day"}, (1990, 5, 15, 14, 30), "sinsal"),
     ({"yangin": "all"}, (1990, 5, 14, 14, 30), "sinsal"),
+    ({"hongyeom": "eulO"}, (1990, 5, 10, 14, 30), "sinsal"),
+    ({"goegang": "withMujin"}, (1990, 5, 3, 14, 30), "sinsal"),
 ]
 
 

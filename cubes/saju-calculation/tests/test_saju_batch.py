@@ -8,7 +8,7 @@ from typing import Any
 import anyio
 import pytest
 from pydantic import ValidationError
-from saju_contract import BirthColumns, PillarColumns
+from saju_contract import Birth, BirthColumns, Chart, PillarColumns, UnknownTimezone
 
 import cubekit_saju
 from cubekit_saju.cube import Config, Saju
@@ -23,6 +23,12 @@ class Surroundings:
 def batch(**columns: Any) -> PillarColumns:
     surroundings: Any = Surroundings()
     return anyio.run(Saju._create(surroundings, {}).calculate_batch, BirthColumns.model_validate(columns))
+
+
+def single(**request: Any) -> Chart:
+    surroundings: Any = Surroundings()
+    birth = Birth.model_validate({"gender": "male", **request})
+    return anyio.run(Saju._create(surroundings, {}).calculate, birth)
 
 
 def moments(number: int) -> list[tuple[int, int, int, int, int]]:
@@ -92,6 +98,30 @@ def test_places() -> None:
     rows: dict[str, Any] = {"birthDate": ["1990-05-15"] * 2, "birthTime": ["12:50"] * 2, "gender": ["male"] * 2}
     assert batch(**rows, longitude=[126.978, 140.0]).hour == (18, 19)
     assert batch(**rows, longitude=[-74.0, -74.0], timezone="America/New_York").errors == ()
+    assert batch(**rows, longitude=[-176.55, 179.0], timezone="Pacific/Chatham").day == (16, 16)
+
+
+def test_conventions_and_warnings_are_those_of_the_charts() -> None:
+    dates, times = ["1990-05-15", "1990-05-15", "1988-10-09", "2024-02-04"], ["14:30", None, "02:30", "17:27"]
+    rows: dict[str, Any] = {"birthDate": dates, "birthTime": times, "gender": ["male"] * 4}
+    found = batch(**rows, options={"ziHour": "zi23"})
+    charts = [
+        single(birthDate=date, birthTime=time, options={"ziHour": "zi23"})
+        for date, time in zip(dates, times, strict=True)
+    ]
+    assert found.conventions == charts[0].conventions
+    assert [(warning.index, warning.code) for warning in found.warnings] == [
+        (index, warning.code) for index, chart in enumerate(charts) for warning in chart.warnings
+    ]
+    assert {warning.code for warning in found.warnings} == {"unknownTime", "ambiguousTime", "boundaryWarning"}
+    assert batch(**rows, longitude=[127.0] * 4).conventions.longitude is None
+
+
+def test_unknown_zone() -> None:
+    rows: dict[str, Any] = {"birthDate": ["1990-05-15"], "birthTime": ["12:50"], "gender": ["male"]}
+    with pytest.raises(UnknownTimezone, match="there is Asia/Seoul") as caught:
+        batch(**rows, timezone="Asia/Soul")
+    assert caught.value.field == "timezone"
 
 
 @pytest.mark.parametrize(

@@ -160,6 +160,14 @@ class TestConventions:
             chart(library, 2024, 2, 4, 17, 45, jeorip_reference="correctedClock")["sajuPan"]["year"]["hanja"] == "癸卯"
         )
 
+    def test_jeorip_reference_abroad(self, library: Any) -> None:
+        # The same term was at 03:27 in New York; local mean time there is 4 minutes ahead of the standard.
+        place: dict[str, Any] = {"longitude": -74.0, "zone": "America/New_York", "jeorip_reference": "correctedClock"}
+        years = [chart(library, 2024, 2, 4, 3, minute, **place)["sajuPan"]["year"]["hanja"] for minute in (20, 24, 30)]
+        assert years == ["癸卯", "甲辰", "甲辰"]
+        summer = chart(library, 2024, 7, 6, 10, 0, clock="standard", **place)  # Soseo was at 10:20, 09:20 by standard
+        assert summer["jeolgi"]["next"]["distance"] == pytest.approx(20 * 60, abs=60)
+
     def test_all_are_reported(self, library: Any) -> None:
         conventions = chart(library, 1990, 5, 15, 14, 30, zi_hour="zi23", longitude=129.07)["conventions"]
         assert conventions["ziHour"] == "zi23"
@@ -227,6 +235,58 @@ class TestUnknownTime:
     def test_jeol_on_that_day(self, library: Any) -> None:
         codes = [(warning["code"], warning["boundary"]) for warning in chart(library, 2024, 2, 4, None)["warnings"]]
         assert codes == [("unknownTime", None), ("boundaryWarning", "jeol")]
+
+
+SAVINGS = [
+    ((1943, 7, 1), "Europe/London", 7_200, "10:00"),  # double summer time
+    ((1943, 1, 10), "Europe/London", 3_600, "11:00"),  # and the winter between two of them
+    ((1945, 6, 10), "Europe/Berlin", 7_200, "10:00"),
+    ((1943, 7, 1), "Europe/Lisbon", 7_200, "10:00"),
+    ((1990, 1, 15), "Europe/Dublin", 0, "12:00"),  # winter time by law, from which nothing is saved
+    ((1990, 7, 15), "Europe/London", 3_600, "11:00"),
+    ((2019, 5, 15), "Africa/Casablanca", 0, "12:00"),
+    ((2000, 7, 1), "Africa/Windhoek", 0, "12:00"),
+    ((1947, 1, 1), "Europe/Prague", 0, "12:00"),
+    ((2030, 7, 1), "America/New_York", 3_600, "11:00"),  # by the rule for years to come
+    ((2030, 1, 15), "Europe/Dublin", 0, "12:00"),
+    ((1992, 8, 1), "Europe/Lisbon", 3_600, "11:00"),  # standard time changed as it ended
+    ((1991, 7, 1), "Europe/Moscow", 3_600, "11:00"),  # and as it began
+    ((1700, 7, 1), "America/New_York", 0, "12:00"),
+]
+
+
+@pytest.mark.parametrize(("date", "zone", "saving", "standard"), SAVINGS)
+def test_daylight_saving_of_other_zones(
+    library: Any, date: tuple[int, int, int], zone: str, saving: int, standard: str
+) -> None:
+    time = chart(library, *date, 12, 0, zone=zone)["time"]
+    assert (time["dst"], time["standard"][11:16]) == (saving, standard)
+
+
+DATE_LINE = [
+    (-175.2, "Pacific/Tongatapu"),
+    (-176.55, "Pacific/Chatham"),
+    (-171.76, "Pacific/Apia"),
+    (-157.4, "Pacific/Kiritimati"),
+    (172.9, "America/Adak"),
+    (174.76, "Pacific/Auckland"),
+]
+
+
+@pytest.mark.parametrize("clock", ["lmt", "apparent"])
+@pytest.mark.parametrize(("longitude", "zone"), DATE_LINE)
+def test_the_day_is_that_of_the_place(library: Any, longitude: float, zone: str, clock: str) -> None:
+    """Where the date line bends, zone and longitude lie on opposite sides of 180 degrees."""
+    result = chart(library, 2020, 5, 15, 12, 10, longitude=longitude, zone=zone, clock=clock)
+    assert result["sajuPan"]["day"]["hanja"] == "戊午"
+    assert result["time"][clock][:10] == "2020-05-15"
+    assert result["warnings"] == []
+
+
+def test_fast_path_across_the_date_line(library: Any) -> None:
+    packed = library.korean_pillars(2020, 5, 15, 12, 0, -126.978)
+    expected = names(chart(library, 2020, 5, 15, 12, 0, longitude=-126.978)["sajuPan"])
+    assert " ".join(library.ganji_names(packed)) == expected
 
 
 @pytest.mark.parametrize("moment", [(1600, 1, 1, 0, 0), (2400, 12, 31, 23, 59)])

@@ -79,6 +79,17 @@ def test_configured_longitude_is_checked(longitude: Any) -> None:
     ("changes", "error", "field"),
     [
         ({"birthDate": "1900-02-29"}, saju_contract.NoSuchDate, "birthDate"),
+        ({"birthDate": "1990-13-01"}, saju_contract.NoSuchMonth, "birthDate"),
+        (
+            {"birthDate": "2011-12-30", "location": {"longitude": -171.8, "timezone": "Pacific/Apia"}},
+            saju_contract.SkippedDay,
+            "birthDate",
+        ),
+        (
+            {"birthDate": "2018-04-10", "isLunar": True, "isLeapMonth": True},
+            saju_contract.NoLeapMonth,
+            "isLeapMonth",
+        ),
         ({"birthDate": "999999-01-01"}, saju_contract.DateOutOfRange, "birthDate"),
         ({"birthDate": "1300-01-01", "isLunar": True}, saju_contract.LunarDateOutOfRange, "birthDate"),
         ({"birthDate": "1990-01-30", "isLunar": True}, saju_contract.NoSuchLunarDay, "birthDate"),
@@ -101,6 +112,15 @@ def test_declared_errors(changes: dict[str, Any], error: type[Invalid], field: s
     declared = contract_of(Calendar)
     assert declared is not None
     assert error in declared.errors
+
+
+def test_a_date_that_was_left_out() -> None:
+    surroundings: Any = Surroundings(Config())
+    cube = Saju._create(surroundings, {})
+    with pytest.raises(saju_contract.LeftOutDate) as caught:
+        anyio.run(cube.convert, "1582-10-10")
+    assert caught.value.field == "date"
+    assert "1582년" in caught.value.localized("ko")
 
 
 @pytest.mark.parametrize(

@@ -41,12 +41,35 @@ def test_two_charts(library: Any) -> None:
     assert {(r["kind"], *r["pillars"]) for r in found["hapchung"]} >= {
         ("chung", "first.year", "second.day"),
         ("cheonganHap", "first.month", "second.day"),
-        ("banhap", "first.day", "second.day"),
+        ("samhap", "first.day", "second.year", "second.day"),
         ("yukhap", "first.month", "second.year"),
     }
     assert "score" not in found
     swapped = library.compatibility(second, first)
     assert len(swapped["hapchung"]) == len(found["hapchung"])
+
+
+def test_two_charts_by_their_own_conventions(library: Any) -> None:
+    other = birth(library, 1992, 3, 1, None, options=library.Options(clock="apparent", zi_hour="zi23"))
+    found = library.compatibility(birth(library, 1990, 5, 15, 14, 30), other)
+    assert [found["conventions"][who]["clock"] for who in ("first", "second")] == ["lmt", "apparent"]
+    assert [[w["code"] for w in found["warnings"][who]] for who in ("first", "second")] == [[], ["unknownTime"]]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "kind", "hanja"),
+    [((1992, 12), (2024, 3), "samhap", "申子辰"), ((2024, 3), (1992, 12), "samhap", "辰申子")],
+)
+def test_two_charts_complete_a_whole(
+    library: Any, first: tuple[int, int], second: tuple[int, int], kind: str, hanja: str
+) -> None:
+    """Of 壬申 壬子 and 甲辰 丁卯 two branches stand in one chart and one in the other."""
+    found = library.compatibility(birth(library, *first, 15, None), birth(library, *second, 15, None))["hapchung"]
+    wholes = [r for r in found if r["kind"] == kind]
+    assert hanja in [r["hanja"] for r in wholes]
+    places = next(r["pillars"] for r in wholes if r["hanja"] == hanja)
+    assert {name.partition(".")[0] for name in places} == {"first", "second"}
+    assert not any(r["kind"] == "banhap" for r in found if set(r["pillars"]) <= set(places))
 
 
 class TestTable:

@@ -30,11 +30,6 @@ def test_lunar_and_back(jdn: int) -> None:
     assert lunar.jdn_from_lunar(*lunar.lunar_from_jdn(jdn)) == jdn
 
 
-@given(st.integers(0, 59))
-def test_pillar_index(index: int) -> None:
-    assert elements.pillar_index(index % 10, index % 12) == index
-
-
 @given(st.integers(0, 9_600), instants, st.integers(0, 2))
 def test_pillars_advance_in_step(jeol: int, local: int, zi: int) -> None:
     packed = pillars.packed_pillars(jeol, local, zi)

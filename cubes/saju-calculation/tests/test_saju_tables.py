@@ -63,16 +63,20 @@ class TestKoreanTime:
 
     @staticmethod
     def check(library: Any, wall: int) -> None:
-        zone = library.module("_calendar.zones").load_zone("Asia/Seoul")
+        zone = library.module("_calendar.zones").load_zone("Asia/Seoul").info
+        history = library.module("_calendar.korean_time")
         first, second = ((EPOCH + timedelta(seconds=wall)).replace(tzinfo=zone, fold=fold) for fold in (0, 1))
         offsets = [seconds(moment.utcoffset()) for moment in (first, second)]
         for fold, moment in enumerate((first, second)):
+            span = history.span_at_wall(wall, fold)
             civil = library.module("_calendar.zones").resolve(wall, "Asia/Seoul", fold)
             if offsets[0] < offsets[1]:
+                assert span == history.IN_GAP
                 assert civil is None
             else:
+                assert (history.offset_of(span), history.saving_of(span)) == (offsets[fold], seconds(moment.dst()))
+                assert history.is_ambiguous(wall) == (offsets[0] != offsets[1])
                 assert (civil.offset, civil.saving) == (offsets[fold], seconds(moment.dst()))
-                assert civil.ambiguous == (offsets[0] != offsets[1])
 
 
 class TestSolarTerms:

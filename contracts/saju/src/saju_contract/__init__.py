@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from saju_contract._almanac import CalendarDay, CalendarMonth, Conversion, LunarDate, SolarTerm, TermsOfYear
-from saju_contract._batch import PillarColumns, RowError
+from saju_contract._batch import PillarColumns, RowError, RowNotice
 from saju_contract._birth import (
     MOST_BIRTHS,
     AgeBasis,
@@ -13,7 +13,9 @@ from saju_contract._birth import (
     DaeunRounding,
     DateText,
     Gender,
+    Goegang,
     HapchungRange,
+    Hongyeom,
     JeoripReference,
     JijangganTable,
     Location,
@@ -34,15 +36,19 @@ from saju_contract._chart import Chart, Conventions, Jeolgi, Notice, Term, Times
 from saju_contract._errors import (
     DateOutOfRange,
     LeapMonthOfSolarDate,
+    LeftOutDate,
     LunarDateOutOfRange,
+    NoLeapMonth,
     NoSuchDate,
     NoSuchLeapMonth,
     NoSuchLunarDay,
+    NoSuchMonth,
     NoSuchTime,
+    SkippedDay,
     UnknownTimezone,
     YearOutOfRange,
 )
-from saju_contract._fortune import Compatibility, DayFortune, DayStems
+from saju_contract._fortune import BothConventions, BothWarnings, Compatibility, DayFortune, DayStems
 from saju_contract._judgements import (
     Gyeokguk,
     SpecialPattern,
@@ -76,6 +82,8 @@ __all__ = [
     "AgeBasis",
     "Birth",
     "BirthColumns",
+    "BothConventions",
+    "BothWarnings",
     "Calendar",
     "CalendarDay",
     "CalendarMonth",
@@ -92,23 +100,28 @@ __all__ = [
     "DayFortune",
     "DayStems",
     "Gender",
+    "Goegang",
     "Gongmang",
     "Gyeokguk",
     "HapchungRange",
     "HiddenStems",
+    "Hongyeom",
     "Jeolgi",
     "JeoripReference",
     "Jijanggan",
     "JijangganTable",
     "LeapMonthOfSolarDate",
+    "LeftOutDate",
     "Location",
     "LunarDate",
     "LunarDateOutOfRange",
     "Month",
     "MonthFortune",
+    "NoLeapMonth",
     "NoSuchDate",
     "NoSuchLeapMonth",
     "NoSuchLunarDay",
+    "NoSuchMonth",
     "NoSuchTime",
     "Notice",
     "OmiHap",
@@ -117,6 +130,7 @@ __all__ = [
     "PillarColumns",
     "Relation",
     "RowError",
+    "RowNotice",
     "SajuPan",
     "Saryeong",
     "SaryeongDays",
@@ -125,6 +139,7 @@ __all__ = [
     "Sinsal",
     "SinsalBasis",
     "Sipsin",
+    "SkippedDay",
     "SolarTerm",
     "SpecialPattern",
     "Stages",

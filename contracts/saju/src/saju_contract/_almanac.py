@@ -69,7 +69,7 @@ class CalendarDay(Model):
     """At noon; the month turns at a solar term."""
     year_pillar: Pillar
     term: SolarTerm | None
-    """The solar term that falls on the day in Korean standard time."""
+    """The solar term that falls on the day, by its ``kst``."""
 
 
 class CalendarMonth(Model):

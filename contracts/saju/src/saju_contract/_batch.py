@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from cubekit import Model
 
+from saju_contract._chart import Conventions, Notice
+
 
 class RowError(Model):
     """What is wrong with one birth of a batch."""
@@ -13,6 +15,13 @@ class RowError(Model):
     field: str
     """Name of the column to blame."""
     message: str
+
+
+class RowNotice(Notice):
+    """A doubt about one birth of a batch."""
+
+    index: int
+    """Its row, from 0."""
 
 
 class PillarColumns(Model):
@@ -27,3 +36,7 @@ class PillarColumns(Model):
     daeun_forward: tuple[bool | None, ...]
     daeun_start_age: tuple[int | None, ...]
     errors: tuple[RowError, ...]
+    warnings: tuple[RowNotice, ...]
+    """Of all births, in the order of their rows; a birth without doubts has none."""
+    conventions: Conventions
+    """Those that all births were read by."""

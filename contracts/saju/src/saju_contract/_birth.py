@@ -17,7 +17,7 @@ solar time.
 ZiHour = Literal["split", "zi23", "midnight"]
 """What happens at 23:00: 야자시/조자시 apart, 정자시, or the hour stem of the same day."""
 JeoripReference = Literal["instant", "correctedClock"]
-"""What is compared with a solar term: the instant, or the corrected local clock read as Korean standard time."""
+"""What is compared with a solar term: the instant, or the corrected local clock read as its standard time."""
 TermRounding = Literal["second", "kasiMinute"]
 """Solar terms to the second, or to the nearest minute, as the Korean almanac prints them."""
 DaeunRounding = Literal["round", "intDaysRem2Up", "floor"]
@@ -40,6 +40,10 @@ SinsalBasis = Literal["year", "day"]
 """Whose branch the twelve sinsal (12신살) are counted from."""
 Yangin = Literal["yangOnly", "all"]
 """Whether yin day stems have a 양인."""
+Hongyeom = Literal["eulSin", "eulO"]
+"""Whether the 홍염 of 乙 is 申 or 午."""
+Goegang = Literal["withoutMujin", "withMujin"]
+"""Whether 戊辰 is a 괴강."""
 
 _DATE = re.compile(r"(?:[0-9]{4}|[1-9][0-9]{4,5})-[0-9]{2}-[0-9]{2}")
 _TIME = re.compile(r"(?:[01][0-9]|2[0-3]):[0-5][0-9]")
@@ -63,18 +67,18 @@ DateText = Annotated[
     AfterValidator(_date),
     WithJsonSchema({"type": "string", "pattern": f"^{_DATE.pattern}$", "examples": ["1990-05-15"]}),
 ]
+"""A date as ``YYYY-MM-DD``; whether there is such a day is for the calendar to say."""
 TimeText = Annotated[
     str,
     Field(strict=True),
     AfterValidator(_time),
     WithJsonSchema({"type": "string", "pattern": f"^{_TIME.pattern}$", "examples": ["14:30"]}),
 ]
-
-
+"""A time of day as ``HH:MM``, from 00:00 to 23:59."""
 Gender = Literal["male", "female"]
-
-
+"""Sex, which decides the direction of the great fortune (대운)."""
 Month = Annotated[int, Field(ge=1, le=12)]
+"""A month of the Gregorian calendar, 1-12."""
 
 
 class Location(Model):
@@ -107,6 +111,8 @@ class Options(Model):
     omi_hap: OmiHap = "fire"
     sinsal_basis: SinsalBasis = "year"
     yangin: Yangin = "yangOnly"
+    hongyeom: Hongyeom = "eulSin"
+    goegang: Goegang = "withoutMujin"
 
 
 class Birth(Model):

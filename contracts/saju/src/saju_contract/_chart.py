@@ -10,7 +10,9 @@ from saju_contract._birth import (
     AgeBasis,
     ClockChoice,
     DaeunRounding,
+    Goegang,
     HapchungRange,
+    Hongyeom,
     JeoripReference,
     JijangganTable,
     OmiHap,
@@ -95,10 +97,13 @@ class Conventions(Model):
     omi_hap: OmiHap
     sinsal_basis: SinsalBasis
     yangin: Yangin
+    hongyeom: Hongyeom
+    goegang: Goegang
     sinsal_tables: int
     """Version of the tables of sinsal."""
     solar_calendar: str
-    longitude: float
+    longitude: float | None
+    """Null in a batch whose births have their own."""
     timezone: str
 
 

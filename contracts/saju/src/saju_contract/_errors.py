@@ -28,11 +28,34 @@ class LunarDateOutOfRange(Invalid):
     translations = {"ko": "음력 {year}년은 지원 범위 {first}~{last}년을 벗어납니다."}
 
 
-class NoSuchDate(Invalid):
-    """There is no date {date}."""
+class NoSuchMonth(Invalid):
+    """There is no month {month}; months are 1 to 12."""
 
-    message = "There is no date {date}."
-    translations = {"ko": "{date}은(는) 없는 날짜입니다."}
+    message = "There is no month {month}; months are 1 to 12."
+    translations = {"ko": "{month}월은 없습니다. 달은 1월부터 12월까지입니다."}
+
+
+class NoSuchDate(Invalid):
+    """There is no date {date}: {name} {year} has {length} days."""
+
+    message = "There is no date {date}: {name} {year} has {length} days."
+    translations = {"ko": "{date}은(는) 없는 날짜입니다. {year}년 {month}월은 {length}일까지입니다."}
+
+
+class LeftOutDate(Invalid):
+    """There is no date {date}: 5 to 14 October 1582 were left out when the Gregorian calendar began."""
+
+    message = "There is no date {date}: 5 to 14 October 1582 were left out when the Gregorian calendar began."
+    translations = {
+        "ko": "{date}은(는) 없는 날짜입니다. 그레고리력이 시행되면서 1582년 10월 5일부터 14일까지는 없어졌습니다."
+    }
+
+
+class SkippedDay(Invalid):
+    """There was no {date} in {timezone}: clocks were set forward from {start} to {end}."""
+
+    message = "There was no {date} in {timezone}: clocks were set forward from {start} to {end}."
+    translations = {"ko": "{timezone}에는 {date}이(가) 없었습니다. 시계를 {start}에서 {end}(으)로 앞당겼습니다."}
 
 
 class NoSuchLunarDay(Invalid):
@@ -43,10 +66,17 @@ class NoSuchLunarDay(Invalid):
 
 
 class NoSuchLeapMonth(Invalid):
-    """Lunar year {year} has no leap month {month}."""
+    """Lunar year {year} has no leap month {month}; its leap month is {leap_month}."""
 
-    message = "Lunar year {year} has no leap month {month}."
-    translations = {"ko": "음력 {year}년에는 윤{month}월이 없습니다."}
+    message = "Lunar year {year} has no leap month {month}; its leap month is {leap_month}."
+    translations = {"ko": "음력 {year}년에는 윤{month}월이 없습니다. 이 해의 윤달은 윤{leap_month}월입니다."}
+
+
+class NoLeapMonth(Invalid):
+    """Lunar year {year} has no leap month."""
+
+    message = "Lunar year {year} has no leap month."
+    translations = {"ko": "음력 {year}년에는 윤달이 없습니다."}
 
 
 class LeapMonthOfSolarDate(Invalid):
@@ -57,14 +87,16 @@ class LeapMonthOfSolarDate(Invalid):
 
 
 class NoSuchTime(Invalid):
-    """Clocks in {timezone} never showed {time} on {date}."""
+    """Clocks in {timezone} never showed {time} on {date}: they were set forward from {start} to {end}."""
 
-    message = "Clocks in {timezone} never showed {time} on {date}."
-    translations = {"ko": "{timezone} 기준 {date} {time}은(는) 존재하지 않는 시각입니다."}
+    message = "Clocks in {timezone} never showed {time} on {date}: they were set forward from {start} to {end}."
+    translations = {
+        "ko": "{timezone} 기준 {date} {time}은(는) 없는 시각입니다. 시계를 {start}에서 {end}(으)로 앞당겼습니다."
+    }
 
 
 class UnknownTimezone(Invalid):
-    """There is no IANA time zone '{timezone}'."""
+    """There is no IANA time zone '{timezone}'; there is {similar}."""
 
-    message = "There is no IANA time zone '{timezone}'."
-    translations = {"ko": "'{timezone}'은(는) IANA 시간대가 아닙니다."}
+    message = "There is no IANA time zone '{timezone}'; there is {similar}."
+    translations = {"ko": "'{timezone}'은(는) IANA 시간대가 아닙니다. 다음과 같은 이름이 있습니다: {similar}."}

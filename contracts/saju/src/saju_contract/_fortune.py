@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cubekit import Model
 
-from saju_contract._chart import Conventions
+from saju_contract._chart import Conventions, Notice
 from saju_contract._pillars import Pillar, Relation, SajuPan, TenGods, Wuxing
 
 
@@ -36,6 +36,20 @@ class DayStems(Model):
     second_to_first: str
 
 
+class BothConventions(Model):
+    """Those that each chart was made by; what lies between the charts is read by those of the first."""
+
+    first: Conventions
+    second: Conventions
+
+
+class BothWarnings(Model):
+    """Doubts about each chart."""
+
+    first: tuple[Notice, ...]
+    second: tuple[Notice, ...]
+
+
 class Compatibility(Model):
     """Two charts side by side and every relation between their pillars; no score, which would be an invention."""
 
@@ -48,5 +62,5 @@ class Compatibility(Model):
     """Elements of both counted together."""
     hapchung: tuple[Relation, ...]
     """Between a pillar of the first and one of the second, such as ``first.day`` and ``second.year``."""
-    conventions: Conventions
-    """Those of the first birth."""
+    conventions: BothConventions
+    warnings: BothWarnings

@@ -115,7 +115,7 @@ class Relation(Model):
     """A combination or a clash (합충형파해) of stems or branches."""
 
     kind: str
-    """Such as ``yukhap``; see the cube's documentation for all."""
+    """Such as ``yukhap``; ``docs/tables.md`` of the saju-calculation cube has all."""
     name: str
     """In Hangul."""
     members: tuple[str, ...]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from cubekit_saju._analysis.pillars import packed_pillars, within_reach
+from cubekit_saju._analysis.pillars import day_pillar, packed_pillars, within_reach
 from cubekit_saju._analysis.vocabulary import PILLARS, TERMS, TERMS_HANJA
 from cubekit_saju._calendar.clocks import iso_instant, iso_time
 from cubekit_saju._calendar.days import (
     FIRST_GREGORIAN,
     JDN_OF_1970,
-    NO_DAY,
     days_from_civil,
     days_from_historic,
     days_in_month,
@@ -23,7 +22,7 @@ from cubekit_saju._calendar.lunar import (
     lunar_from_jdn,
 )
 from cubekit_saju._calendar.terms import FIRST_YEAR, HUNDREDTHS, JEOL, LAST_YEAR, first_term_of, jeol_at
-from cubekit_saju._errors import DateOutOfRange, LeapMonthOfSolarDate, NoSuchDate, YearOutOfRange
+from cubekit_saju._errors import DateOutOfRange, LeapMonthOfSolarDate, NoSuchMonth, YearOutOfRange
 from cubekit_saju.results.almanac import (
     CalendarDay,
     CalendarMonth,
@@ -53,11 +52,11 @@ def calendar(year: int, month: int) -> CalendarMonth:
     """Return the days of a Gregorian month with lunar dates, pillars and solar terms, all by Korean standard time.
 
     :raises YearOutOfRange: if the year is not within 1600-2400.
-    :raises NoSuchDate: if there is no such month.
+    :raises NoSuchMonth: if there is no such month.
     """
     _check_year(year)
     if not 1 <= month <= 12:
-        raise NoSuchDate(year, month, 1)
+        raise NoSuchMonth(month, "month")
     first = days_from_civil(year, month, 1)
     terms = _terms_by_day(year)
     return {
@@ -79,10 +78,7 @@ def convert(year: int, month: int, day: int, *, lunar: bool = False, leap_month:
     else:
         if leap_month:
             raise LeapMonthOfSolarDate
-        days = days_from_historic(within_reach(year), within_reach(month), within_reach(day))
-        if days == NO_DAY:
-            raise NoSuchDate(year, month, day)
-        jdn = days + JDN_OF_1970
+        jdn = days_from_historic(within_reach(year), within_reach(month), within_reach(day)) + JDN_OF_1970
         if not FIRST_LUNAR_JDN <= jdn <= LAST_LUNAR_JDN:
             raise DateOutOfRange(
                 year, month, day, _civil(FIRST_LUNAR_JDN - JDN_OF_1970), _civil(LAST_LUNAR_JDN - JDN_OF_1970)
@@ -96,11 +92,6 @@ def convert(year: int, month: int, day: int, *, lunar: bool = False, leap_month:
         "ganji": PILLARS[day_pillar(days)].copy(),
         "official": is_official(jdn),
     }
-
-
-def day_pillar(days: int) -> int:
-    """Return the pillar (일진) of a day after 1970-01-01."""
-    return (days + 17) % 60
 
 
 def pillars_at_noon(days: int) -> tuple[int, int, int]:
@@ -118,21 +109,25 @@ def _check_year(year: int) -> None:
 def _term(number: int) -> SolarTerm:
     kind = number % 24
     instant = HUNDREDTHS[number]
-    korean_minute = (instant + 3_000) // 6_000 * 60 + STANDARD_OFFSET
     return {
         "index": kind,
         "nameKo": TERMS[kind],
         "nameHanja": TERMS_HANJA[kind],
         "longitude": (285 + 15 * kind) % 360,
         "utc": iso_instant(instant),
-        "kst": iso_time(korean_minute)[:-3],
+        "kst": iso_time(_korean_minute(number))[:-3],
     }
 
 
+def _korean_minute(number: int) -> int:
+    """Return the nearest minute to a term, in seconds since 1970 in Korean standard time."""
+    return (HUNDREDTHS[number] + 3_000) // 6_000 * 60 + STANDARD_OFFSET
+
+
 def _terms_by_day(year: int) -> dict[int, SolarTerm]:
-    """Return the terms of a year by their day in Korean standard time."""
+    """Return the terms of a year by their day in Korean standard time, which is that of the minute they are told by."""
     first = first_term_of(year)
-    return {(HUNDREDTHS[number] // 100 + STANDARD_OFFSET) // _DAY: _term(number) for number in range(first, first + 24)}
+    return {_korean_minute(number) // _DAY: _term(number) for number in range(first, first + 24)}
 
 
 def _day(days: int, term: SolarTerm | None) -> CalendarDay:

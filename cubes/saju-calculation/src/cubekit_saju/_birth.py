@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
+from cubekit_saju._calendar.clocks import check_longitude
+
 Clock = Literal["lmt", "clock", "standard", "apparent"]
 """Clock of day and hour pillar: local mean time, the wall clock, the wall clock without daylight saving, apparent
 solar time.
@@ -12,7 +14,7 @@ solar time.
 ZiHour = Literal["split", "zi23", "midnight"]
 """What happens at 23:00: 야자시/조자시 apart, 정자시, or the hour stem of the same day."""
 JeoripReference = Literal["instant", "correctedClock"]
-"""What is compared with a solar term: the instant, or the corrected local clock read as Korean standard time."""
+"""What is compared with a solar term: the instant, or the corrected local clock read as its standard time."""
 TermRounding = Literal["second", "kasiMinute"]
 """Solar terms to the second, or to the nearest minute, as the Korean almanac prints them."""
 DaeunRounding = Literal["round", "intDaysRem2Up", "floor"]
@@ -35,6 +37,10 @@ SinsalBasis = Literal["year", "day"]
 """Whose branch the twelve sinsal (12신살) are counted from."""
 Yangin = Literal["yangOnly", "all"]
 """Whether yin day stems have a 양인."""
+Hongyeom = Literal["eulSin", "eulO"]
+"""Whether the 홍염 of 乙 is 申 or 午."""
+Goegang = Literal["withoutMujin", "withMujin"]
+"""Whether 戊辰 is a 괴강."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +55,7 @@ class Location:
     timezone: str = "Asia/Seoul"
 
     def __post_init__(self) -> None:
-        if not -180.0 <= self.longitude <= 180.0:
-            raise ValueError(f"longitude must be within -180 and 180 degrees, not {self.longitude}")
+        check_longitude(self.longitude)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +80,8 @@ class Options:
     omi_hap: OmiHap = "fire"
     sinsal_basis: SinsalBasis = "year"
     yangin: Yangin = "yangOnly"
+    hongyeom: Hongyeom = "eulSin"
+    goegang: Goegang = "withoutMujin"
 
     def __post_init__(self) -> None:
         for name, allowed in OPTION_VALUES.items():
@@ -99,6 +106,8 @@ OPTION_VALUES: dict[str, tuple[str | int, ...]] = {
     "omi_hap": get_args(OmiHap),
     "sinsal_basis": get_args(SinsalBasis),
     "yangin": get_args(Yangin),
+    "hongyeom": get_args(Hongyeom),
+    "goegang": get_args(Goegang),
 }
 """The values of each option, the default first."""
 
@@ -113,7 +122,7 @@ class Birth:
     :param lunar: whether the date is one of the Korean lunar calendar.
     :param leap_month: whether the lunar month is the repeated one (윤달).
     :param seun_year: first year of the year fortunes (세운) and the year of the month fortunes (월운); by default the
-        year of the year pillar.
+        year of the year pillar. It is within 1600-2400.
     """
 
     year: int

@@ -4,7 +4,10 @@ parameters.
 
 from __future__ import annotations
 
-from typing import ClassVar
+_MONTHS = (
+    "January", "February", "March", "April", "May", "June",
+    "July", "August", "September", "October", "November", "December",
+)  # fmt: skip
 
 
 class SajuError(ValueError):
@@ -13,7 +16,7 @@ class SajuError(ValueError):
     :param params: what the message mentions.
     """
 
-    field: ClassVar[str]
+    field: str
     """Name of the input that is to blame, as in the public request."""
 
     def __init__(self, message: str, **params: int | str) -> None:
@@ -41,10 +44,11 @@ class YearOutOfRange(SajuError):
 
     field = "year"
 
-    def __init__(self, year: int, first: int, last: int) -> None:
+    def __init__(self, year: int, first: int, last: int, field: str = field) -> None:
         super().__init__(
             f"Year {year} is outside the supported range {first} to {last}.", year=year, first=first, last=last
         )
+        self.field = field
 
 
 class LunarDateOutOfRange(SajuError):
@@ -58,18 +62,62 @@ class LunarDateOutOfRange(SajuError):
         )
 
 
+class NoSuchMonth(SajuError):
+    """The number is of no month, solar or lunar."""
+
+    field = "birthDate"
+
+    def __init__(self, month: int, field: str = field) -> None:
+        super().__init__(f"There is no month {month}; months are 1 to 12.", month=month)
+        self.field = field
+
+
 class NoSuchDate(SajuError):
-    """The calendar has no such date, such as 29 February 1900 or month 13."""
+    """The month of the solar calendar has fewer days, such as February 1900."""
+
+    field = "birthDate"
+
+    def __init__(self, year: int, month: int, day: int, length: int) -> None:
+        date, name = f"{year:04}-{month:02}-{day:02}", _MONTHS[month - 1]
+        super().__init__(
+            f"There is no date {date}: {name} {year} has {length} days.",
+            date=date,
+            year=year,
+            month=month,
+            name=name,
+            length=length,
+        )
+
+
+class LeftOutDate(SajuError):
+    """The date was left out when the Gregorian calendar began."""
 
     field = "birthDate"
 
     def __init__(self, year: int, month: int, day: int) -> None:
         date = f"{year:04}-{month:02}-{day:02}"
-        super().__init__(f"There is no date {date}.", date=date)
+        super().__init__(
+            f"There is no date {date}: 5 to 14 October 1582 were left out when the Gregorian calendar began.", date=date
+        )
+
+
+class SkippedDay(SajuError):
+    """The clocks of the zone jumped over the whole day, as those of Samoa did at the end of 2011."""
+
+    field = "birthDate"
+
+    def __init__(self, date: str, timezone: str, start: str, end: str) -> None:
+        super().__init__(
+            f"There was no {date} in {timezone}: clocks were set forward from {start} to {end}.",
+            date=date,
+            timezone=timezone,
+            start=start,
+            end=end,
+        )
 
 
 class NoSuchLunarDay(SajuError):
-    """The lunar month has only 29 days."""
+    """The lunar month has only 29 or 30 days."""
 
     field = "birthDate"
 
@@ -84,12 +132,26 @@ class NoSuchLunarDay(SajuError):
 
 
 class NoSuchLeapMonth(SajuError):
-    """The lunar year does not repeat that month."""
+    """The lunar year repeats another month."""
 
     field = "isLeapMonth"
 
-    def __init__(self, year: int, month: int) -> None:
-        super().__init__(f"Lunar year {year} has no leap month {month}.", year=year, month=month)
+    def __init__(self, year: int, month: int, leap_month: int) -> None:
+        super().__init__(
+            f"Lunar year {year} has no leap month {month}; its leap month is {leap_month}.",
+            year=year,
+            month=month,
+            leap_month=leap_month,
+        )
+
+
+class NoLeapMonth(SajuError):
+    """The lunar year repeats no month."""
+
+    field = "isLeapMonth"
+
+    def __init__(self, year: int) -> None:
+        super().__init__(f"Lunar year {year} has no leap month.", year=year)
 
 
 class LeapMonthOfSolarDate(SajuError):
@@ -102,15 +164,29 @@ class LeapMonthOfSolarDate(SajuError):
 
 
 class NoSuchTime(SajuError):
-    """The wall clock never showed that time: it was set forward over it, or it is not a time of day."""
+    """The wall clock never showed that time: it was set forward over it."""
 
     field = "birthTime"
 
-    def __init__(self, year: int, month: int, day: int, hour: int, minute: int, timezone: str) -> None:
-        date, time = f"{year:04}-{month:02}-{day:02}", f"{hour:02}:{minute:02}"
+    def __init__(self, date: str, time: str, timezone: str, start: str, end: str) -> None:
         super().__init__(
-            f"Clocks in {timezone} never showed {time} on {date}.", date=date, time=time, timezone=timezone
+            f"Clocks in {timezone} never showed {time} on {date}: they were set forward from {start} to {end}.",
+            date=date,
+            time=time,
+            timezone=timezone,
+            start=start,
+            end=end,
         )
+
+
+class TimeOutOfRange(SajuError):
+    """The numbers are no time of a day."""
+
+    field = "birthTime"
+
+    def __init__(self, hour: int, minute: int) -> None:
+        time = f"{hour:02}:{minute:02}"
+        super().__init__(f"There is no time {time}; times are 00:00 to 23:59.", time=time)
 
 
 class UnknownTimezone(SajuError):
@@ -118,8 +194,10 @@ class UnknownTimezone(SajuError):
 
     field = "location.timezone"
 
-    def __init__(self, timezone: str) -> None:
-        super().__init__(f"There is no IANA time zone {timezone!r}.", timezone=timezone)
+    def __init__(self, timezone: str, similar: str) -> None:
+        super().__init__(
+            f"There is no IANA time zone '{timezone}'; there is {similar}.", timezone=timezone, similar=similar
+        )
 
 
 class MalformedDate(SajuError):

@@ -13,10 +13,9 @@ from cubekit_saju._analysis.settings import Settings, settings_of
 from cubekit_saju._analysis.vocabulary import PILLAR_GODS, PILLARS, POSITIONS, TEN_GODS
 from cubekit_saju._birth import Birth
 from cubekit_saju._calendar.clocks import iso_date
-from cubekit_saju._calendar.korean_time import ZONE
 from cubekit_saju.results.chart import Chart
 from cubekit_saju.results.fortune import Compatibility, DayFortune
-from cubekit_saju.results.pillars import Relation, Wuxing
+from cubekit_saju.results.pillars import Wuxing
 
 
 def daily(birth: Birth, year: int, month: int, day: int) -> DayFortune:
@@ -30,7 +29,9 @@ def daily(birth: Birth, year: int, month: int, day: int) -> DayFortune:
 
 
 def compatibility(first: Birth, second: Birth) -> Compatibility:
-    """Return two charts side by side with every relation between their pillars, by the options of the first birth.
+    """Return two charts side by side with every relation between their pillars.
+
+    Each chart is made by the options of its birth; the relations are those that the first birth's options know.
 
     :raises SajuError: if one of the births is no date or is not covered.
     """
@@ -43,7 +44,7 @@ def compatibility(first: Birth, second: Birth) -> Compatibility:
 def day_against_chart(chart: Chart, settings: Settings, year: int, month: int, day: int) -> DayFortune:
     """Return what `daily` returns, of a chart and the settings that it was made by."""
     born = _indices(chart)
-    days = wall_clock(within_reach(year), within_reach(month), within_reach(day), 0, 0, ZONE) // 86_400
+    days = wall_clock(within_reach(year), within_reach(month), within_reach(day), 0, 0) // 86_400
     year_pillar, month_pillar, luck = pillars_at_noon(days)
     found: DayFortune = {
         "date": iso_date(days),
@@ -62,13 +63,7 @@ def day_against_chart(chart: Chart, settings: Settings, year: int, month: int, d
 
 def chart_against_chart(first: Chart, second: Chart, settings: Settings) -> Compatibility:
     """Return what `compatibility` returns, of two charts and the settings that the first was made by."""
-    pillars = [_indices(chart) for chart in (first, second)]
-    relations: list[Relation] = []
-    for one, name in zip(pillars[0], POSITIONS, strict=True):
-        for other, other_name in zip(pillars[1], POSITIONS, strict=True):
-            if one >= 0 and other >= 0:
-                relations += settings.hapchung.between(one, other, [f"first.{name}", f"second.{other_name}"])
-    stems = [indices[2] % 10 for indices in pillars]
+    stems = [_indices(chart)[2] % 10 for chart in (first, second)]
     found: Compatibility = {
         "method": "relations",
         "version": 1,
@@ -79,8 +74,9 @@ def chart_against_chart(first: Chart, second: Chart, settings: Settings) -> Comp
             "secondToFirst": TEN_GODS[ten_god(stems[1], stems[0])],
         },
         "wuxing": _together(first["wuxing"], second["wuxing"]),
-        "hapchung": relations,
-        "conventions": first["conventions"],
+        "hapchung": settings.hapchung.between(_named(first, "first."), _named(second, "second.")),
+        "conventions": {"first": first["conventions"], "second": second["conventions"]},
+        "warnings": {"first": first["warnings"], "second": second["warnings"]},
     }
     return cast(Compatibility, fresh(found))
 
@@ -90,6 +86,11 @@ def _indices(chart: Chart) -> tuple[int, int, int, int]:
     pan = chart["sajuPan"]
     hour = pan["hour"]
     return pan["year"]["ganji"], pan["month"]["ganji"], pan["day"]["ganji"], -1 if hour is None else hour["ganji"]
+
+
+def _named(chart: Chart, prefix: str) -> dict[str, int]:
+    """Return the pillars of a chart that are known, by name."""
+    return {prefix + name: pillar for name, pillar in zip(POSITIONS, _indices(chart), strict=True) if pillar >= 0}
 
 
 def _together(first: Wuxing, second: Wuxing) -> Wuxing:

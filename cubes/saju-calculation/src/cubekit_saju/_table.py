@@ -47,7 +47,7 @@ def table(chart: Chart) -> str:
 def _pillar_rows(chart: Chart) -> dict[str, dict[str, str]]:
     """Return the cells of every row by the name of the pillar; those of an unknown hour are missing."""
     rows: dict[str, dict[str, str]] = {
-        label: {} for label in ("십신", "천간", "지지", " 십신", "지장간", "운성", "공망")
+        label: {} for label in ("천간 십신", "천간", "지지", "지지 십신", "지장간", "운성", "공망")
     }
     void = chart["gongmang"]["byDay"]["pillars"]
     pan, gods, hidden, stages = chart["sajuPan"], chart["sipsin"], chart["jijanggan"], chart["sibiunseong"]
@@ -59,10 +59,10 @@ def _pillar_rows(chart: Chart) -> dict[str, dict[str, str]]:
     ):
         if pillar is None or god is None or stems is None or stage is None:
             continue
-        rows["십신"][name] = god["cheon"]
+        rows["천간 십신"][name] = god["cheon"]
         rows["천간"][name] = f"{pillar['cheon']} {pillar['hanja'][0]}"
         rows["지지"][name] = f"{pillar['ji']} {pillar['hanja'][1]}"
-        rows[" 십신"][name] = god["ji"]
+        rows["지지 십신"][name] = god["ji"]
         rows["지장간"][name] = "".join(
             stem for stem in (stems["yeogi"], stems["junggi"], stems["jeonggi"]) if stem in STEMS
         )

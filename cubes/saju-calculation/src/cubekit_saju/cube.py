@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
@@ -19,12 +19,14 @@ from saju_contract import (
     CalendarMonth,
     Chart,
     Compatibility,
+    Conventions,
     Conversion,
     DateText,
     DayFortune,
     Month,
     PillarColumns,
     RowError,
+    RowNotice,
     TermsOfYear,
 )
 
@@ -42,9 +44,13 @@ _ERRORS: dict[type[cubekit_saju.SajuError], type[Invalid]] = {
     cubekit_saju.DateOutOfRange: saju_contract.DateOutOfRange,
     cubekit_saju.YearOutOfRange: saju_contract.YearOutOfRange,
     cubekit_saju.LunarDateOutOfRange: saju_contract.LunarDateOutOfRange,
+    cubekit_saju.NoSuchMonth: saju_contract.NoSuchMonth,
     cubekit_saju.NoSuchDate: saju_contract.NoSuchDate,
+    cubekit_saju.LeftOutDate: saju_contract.LeftOutDate,
+    cubekit_saju.SkippedDay: saju_contract.SkippedDay,
     cubekit_saju.NoSuchLunarDay: saju_contract.NoSuchLunarDay,
     cubekit_saju.NoSuchLeapMonth: saju_contract.NoSuchLeapMonth,
+    cubekit_saju.NoLeapMonth: saju_contract.NoLeapMonth,
     cubekit_saju.LeapMonthOfSolarDate: saju_contract.LeapMonthOfSolarDate,
     cubekit_saju.NoSuchTime: saju_contract.NoSuchTime,
     cubekit_saju.UnknownTimezone: saju_contract.UnknownTimezone,
@@ -87,7 +93,7 @@ class Saju(Cube[Config], Calendar, implements="saju.calendar@0.1"):
 
         A birth that is wrong does not fail the others: its row is null, and ``errors`` says why.
         """
-        await _load_zone(births.timezone)
+        await _load_zone(births.timezone, {"location.timezone": "timezone"})
         columns = Columns(
             births.birth_date,
             births.birth_time,
@@ -99,8 +105,11 @@ class Saju(Cube[Config], Calendar, implements="saju.calendar@0.1"):
             births.timezone,
         )
         rows, settings = Rows(), _settings(births.options)
+        warnings: list[RowNotice] = []
         for first in range(0, len(births.birth_date), _ROWS_AT_ONCE):
             rows.add(columns, settings, first, min(first + _ROWS_AT_ONCE, len(births.birth_date)))
+            fresh = rows.warnings[len(warnings) :]
+            warnings += [RowNotice.model_validate({"index": index, **notice}) for index, notice in fresh]
             await lowlevel.checkpoint()
         return PillarColumns(
             year=tuple(rows.year),
@@ -110,6 +119,10 @@ class Saju(Cube[Config], Calendar, implements="saju.calendar@0.1"):
             daeun_forward=tuple(rows.forward),
             daeun_start_age=tuple(rows.start_age),
             errors=tuple(RowError(index=index, field=error.field, message=str(error)) for index, error in rows.errors),
+            warnings=tuple(warnings),
+            conventions=Conventions.model_validate(
+                settings.conventions_at(None if births.longitude else self.config.longitude, births.timezone)
+            ),
         )
 
     @operation(idempotent=True, public=True)
@@ -125,7 +138,7 @@ class Saju(Cube[Config], Calendar, implements="saju.calendar@0.1"):
         :param date: Gregorian, ``YYYY-MM-DD``.
         """
         chart = await self._chart(birth, "birth.")
-        with _failures(date="date"):
+        with _failures({"birthDate": "date"}):
             fortune = day_against_chart(chart, _settings(birth.options), *_date(date))
         return DayFortune.model_validate(fortune)
 
@@ -148,7 +161,7 @@ class Saju(Cube[Config], Calendar, implements="saju.calendar@0.1"):
         :param date: ``YYYY-MM-DD``: a civil date (Julian before 1582-10-15), or with ``isLunar`` a lunar one.
         :param is_leap_month: whether the lunar month is the repeated one (윤달).
         """
-        with _failures(date="date"):
+        with _failures({"birthDate": "date"}):
             return Conversion.model_validate(
                 cubekit_saju.convert(*_date(date), lunar=is_lunar, leap_month=is_leap_month)
             )
@@ -160,10 +173,10 @@ class Saju(Cube[Config], Calendar, implements="saju.calendar@0.1"):
         """
         place = birth.location
         timezone = place.timezone if place else ZONE
-        await _load_zone(timezone, prefix)
+        await _load_zone(timezone, prefix=prefix)
         year, month, day = _date(birth.birth_date)
         time = birth.birth_time
-        with _failures(prefix):
+        with _failures(prefix=prefix):
             return chart_of(
                 year,
                 month,
@@ -186,13 +199,15 @@ def _settings(options: saju_contract.Options) -> Settings:
     return settings_of(cubekit_saju.Options(**options.model_dump()))
 
 
-async def _load_zone(timezone: str, prefix: str = "") -> None:
+async def _load_zone(timezone: str, names: Mapping[str, str] = {}, prefix: str = "") -> None:
     """Have a zone's history read, from a file when it is first used.
+
+    The parameters are those of `_failures`.
 
     :raises UnknownTimezone: if there is no such zone.
     """
     if not is_loaded(timezone):
-        with _failures(prefix):
+        with _failures(names, prefix):
             await to_thread.run_sync(load_zone, timezone)
 
 
@@ -203,15 +218,15 @@ def _date(text: str) -> tuple[int, int, int]:
 
 
 @contextmanager
-def _failures(prefix: str = "", date: str = "birthDate") -> Iterator[None]:
+def _failures(names: Mapping[str, str] = {}, prefix: str = "") -> Iterator[None]:
     """Translate errors of the library into the contract's errors of the same name.
 
+    :param names: what the request calls fields that the library calls otherwise.
     :param prefix: where in the request the input stands that the library blames.
-    :param date: what the request calls the date.
     """
     try:
         yield
     except cubekit_saju.SajuError as error:
-        field = prefix + (date if error.field == "birthDate" else error.field)
+        field = prefix + names.get(error.field, error.field)
         params: dict[str, Any] = {**error.params}
         raise _ERRORS[type(error)](field=field, **params) from error

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Final
 
 from cubekit_saju._analysis.luck import rounded_age
 from cubekit_saju._analysis.moment import moment_of
-from cubekit_saju._analysis.pillars import SPLIT, korean_birth, packed_pillars, wall_clock
+from cubekit_saju._analysis.notices import notices_of
+from cubekit_saju._analysis.pillars import SPLIT, korean_birth, korean_shift, packed_pillars, wall_clock
 from cubekit_saju._analysis.settings import Settings
-from cubekit_saju._calendar.clocks import meridian_shift
 from cubekit_saju._calendar.days import JDN_OF_1970, civil_from_days
-from cubekit_saju._calendar.korean_time import STANDARD_OFFSET
 from cubekit_saju._calendar.lunar import jdn_from_lunar
 from cubekit_saju._calendar.terms import jeol_at
 from cubekit_saju._errors import LeapMonthOfSolarDate, MalformedDate, MalformedTime, SajuError
+from cubekit_saju.results.chart import Notice
 
 if TYPE_CHECKING:
     from mypy_extensions import i64
@@ -35,12 +35,12 @@ def korean_pillars_batch(
     :param longitude: degrees east of Greenwich, of all.
     :param zi_hour: `SPLIT`, `ZI23` or `MIDNIGHT`.
     :raises SajuError: as `korean_pillars` does, at the first birth that is wrong.
-    :raises ValueError: if the columns are not equally long.
+    :raises ValueError: if the columns are not equally long, or ``longitude`` or ``zi_hour`` out of their range.
     """
     count: i64 = len(years)
     if len(months) != count or len(days) != count or len(hours) != count or len(minutes) != count:
         raise ValueError("the columns must be equally long")
-    shift: i64 = meridian_shift(longitude)
+    shift: i64 = korean_shift(longitude, zi_hour)
     found: list[int] = []
     row: i64 = 0
     while row < count:
@@ -85,6 +85,8 @@ class PillarColumns:
         self.start_age: Final[list[int | None]] = []
         self.errors: Final[list[tuple[int, SajuError]]] = []
         """Row and what is wrong with it."""
+        self.warnings: Final[list[tuple[int, Notice]]] = []
+        """Row and a doubt about it."""
 
     def add(self, births: Columns, settings: Settings, first: i64, last: i64) -> None:
         """Calculate the rows from ``first`` up to, but not including, ``last``."""
@@ -111,15 +113,16 @@ class PillarColumns:
         time = births.times[row]
         minutes: i64 = _NOON * 60 if time is None else _time(time)
         longitude = births.longitude if births.longitudes is None else births.longitudes[row]
-        wall: i64 = wall_clock(year, month, day, minutes // 60, minutes % 60, births.timezone)
-        moment = moment_of(wall, longitude, births.timezone, settings.fold, year, month, day)
+        wall: i64 = wall_clock(year, month, day, minutes // 60, minutes % 60)
+        moment = moment_of(wall, time is not None, longitude, births.timezone, settings.fold)
         local: i64 = moment.by(settings.clock)
-        reference: i64 = local - STANDARD_OFFSET if settings.corrected_jeorip else moment.utc
+        reference: i64 = moment.reference(settings)
         jeol: i64 = jeol_at(reference, settings.jeol)
         packed: i64 = packed_pillars(jeol, local, settings.zi_hour)
         forward = (packed % 2 == 0) == births.male[row]
-        boundary: i64 = settings.jeol[jeol + 1 if forward else jeol]
-        distance: i64 = boundary - reference if forward else reference - boundary
+        previous: i64 = settings.jeol[jeol]
+        following: i64 = settings.jeol[jeol + 1]
+        distance: i64 = following - reference if forward else reference - previous
         age: i64 = rounded_age(distance, settings.daeun_rounding)
         self._add_values(
             packed & 63,
@@ -129,6 +132,8 @@ class PillarColumns:
             forward,
             age + 1 if settings.seneun else age,
         )
+        for notice in notices_of(time is not None, moment, reference, previous, following, settings):
+            self.warnings.append((int(row), notice))
 
     def _add_values(self, year: i64, month: i64, day: i64, hour: i64, forward: bool, age: i64) -> None:
         wrong = year < 0

@@ -11,9 +11,16 @@ from cubekit_saju._analysis.elements import branch_element, stem_element, ten_go
 from cubekit_saju._analysis.gyeokguk import pattern
 from cubekit_saju._analysis.luck import daeun, seun, wolun
 from cubekit_saju._analysis.moment import Moment, moment_of
-from cubekit_saju._analysis.notices import ambiguous_time, far_from_zone, is_far_from_zone, known_time, unknown_time
+from cubekit_saju._analysis.notices import notices_of
 from cubekit_saju._analysis.oegyeok import special_patterns
-from cubekit_saju._analysis.pillars import ZI23, packed_pillars, saju_year_of, wall_clock, within_reach
+from cubekit_saju._analysis.pillars import (
+    FIRST_BIRTH_YEAR,
+    LAST_BIRTH_YEAR,
+    packed_pillars,
+    saju_year_of,
+    wall_clock,
+    within_reach,
+)
 from cubekit_saju._analysis.saryeong import ruling_stem
 from cubekit_saju._analysis.settings import Settings
 from cubekit_saju._analysis.strength import strength
@@ -32,10 +39,9 @@ from cubekit_saju._analysis.yongsin import needed_elements
 from cubekit_saju._birth import Birth
 from cubekit_saju._calendar.clocks import iso_time
 from cubekit_saju._calendar.days import JDN_OF_1970, civil_from_days
-from cubekit_saju._calendar.korean_time import STANDARD_OFFSET
 from cubekit_saju._calendar.lunar import jdn_from_lunar
 from cubekit_saju._calendar.terms import jeol_at
-from cubekit_saju._errors import LeapMonthOfSolarDate
+from cubekit_saju._errors import LeapMonthOfSolarDate, YearOutOfRange
 from cubekit_saju._version import VERSION
 from cubekit_saju.results.chart import Chart, Conventions, Jeolgi, Notice, Term
 from cubekit_saju.results.pillars import Void, Wuxing
@@ -67,6 +73,9 @@ def calculate_shared(birth: Birth, settings: Settings) -> Chart:
     :raises SajuError: if there was no such date or time, or if it is not covered; the error names the field.
     """
     location = birth.location
+    seun_year = birth.seun_year
+    if seun_year is not None and not FIRST_BIRTH_YEAR <= seun_year <= LAST_BIRTH_YEAR:
+        raise YearOutOfRange(seun_year, FIRST_BIRTH_YEAR, LAST_BIRTH_YEAR, "seunYear")
     known = birth.hour is not None
     return chart_of(
         within_reach(birth.year),
@@ -81,7 +90,7 @@ def calculate_shared(birth: Birth, settings: Settings) -> Chart:
         location.longitude,
         location.timezone,
         settings,
-        birth.seun_year,
+        seun_year,
     )
 
 
@@ -113,23 +122,14 @@ def chart_of(
     if not known:
         hour = _NOON
         minute = 0
-    moment = moment_of(
-        wall_clock(year, month, day, hour, minute, timezone), longitude, timezone, settings.fold, year, month, day
-    )
+    moment = moment_of(wall_clock(year, month, day, hour, minute), known, longitude, timezone, settings.fold)
     local: i64 = moment.by(settings.clock)
-    reference: i64 = local - STANDARD_OFFSET if settings.corrected_jeorip else moment.utc
+    reference: i64 = moment.reference(settings)
     jeol: i64 = jeol_at(reference, settings.jeol)
     previous: i64 = settings.jeol[jeol]
     following: i64 = settings.jeol[jeol + 1]
     packed: i64 = packed_pillars(jeol, local, settings.zi_hour)
-    if not known:
-        warnings = unknown_time(reference, previous, following)
-    else:
-        warnings = known_time(reference, previous, following, local, settings.zi_hour == ZI23)
-        if moment.ambiguous:
-            warnings.append(ambiguous_time(settings.fold))
-    if is_far_from_zone(moment.lmt, moment.wall - moment.saving):
-        warnings.append(far_from_zone())
+    warnings = notices_of(known, moment, reference, previous, following, settings)
     return _chart(
         packed & 63,
         packed >> 6 & 63,
@@ -143,7 +143,7 @@ def chart_of(
         following,
         settings,
         seun_year,
-        _conventions(settings, longitude, timezone),
+        settings.conventions_at(longitude, timezone),
         warnings,
     )
 
@@ -179,7 +179,7 @@ def _chart(
         stems.append(int(hour % 10))
     gyeokguk = pattern(int(day_stem), int(month % 12), stems, hidden.stems[month % 12], ruling)
     force = strength(int(year), int(month), int(day), int(hour))
-    first_year: i64 = within_reach(seun_year) if seun_year is not None else saju_year_of(jeol)
+    first_year: i64 = seun_year if seun_year is not None else saju_year_of(jeol)
     return {
         "sajuPan": {
             "year": PILLARS[year],
@@ -283,10 +283,3 @@ def _jeolgi(jeol: i64, previous: i64, following: i64, reference: i64) -> Jeolgi:
     after["utc"] = f"{iso_time(following)}Z"
     after["distance"] = int(following - reference)
     return {"previous": before, "next": after}
-
-
-def _conventions(settings: Settings, longitude: float, timezone: str) -> Conventions:
-    conventions = settings.conventions.copy()
-    conventions["longitude"] = longitude
-    conventions["timezone"] = timezone
-    return conventions

@@ -49,11 +49,6 @@ _BRANCH_ELEMENTS: Final[list[int]] = [4, 2, 0, 0, 2, 1, 1, 2, 3, 3, 2, 4]
 _STAGE_STARTS: Final[list[int]] = [11, 6, 2, 9, 2, 9, 5, 0, 8, 3]
 
 
-def pillar_index(stem: int, branch: int) -> int:
-    """Return the sexagenary index of a stem and a branch of equal parity: g with g % 10 = stem and g % 12 = branch."""
-    return (6 * stem - 5 * branch) % 60
-
-
 def stem_element(stem: int) -> int:
     """Return the element of a stem."""
     return stem // 2

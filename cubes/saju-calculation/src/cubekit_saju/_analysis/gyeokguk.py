@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from cubekit_saju._analysis.elements import NONE, stage, ten_god
+from cubekit_saju._analysis.elements import stage, ten_god
 from cubekit_saju._analysis.vocabulary import STEMS, TEN_GODS, TEN_GODS_HANJA
 from cubekit_saju.results.judgements import Gyeokguk
 
@@ -28,8 +28,8 @@ def pattern(day_stem: int, branch: int, stems: list[int], hidden: tuple[int, int
 
     A month that is the seat (건록) or the peak (제왕) of the day stem gives the pattern its name. Any other is named
     for one of its hidden stems: the main one where the branch is cardinal (왕지); one that also stands in year, month
-    or hour (투출) where it is a growing one (생지) or a store (고지); never one of the day's own element unless there
-    is no other.
+    or hour (투출) where it is a growing one (생지) or a store (고지), else the main one. One of the day's own element
+    makes no pattern: if there is no other, the main one gives its name to a pattern that is not established.
 
     :param branch: of the month.
     :param stems: those of year, month and, if known, hour.
@@ -54,9 +54,9 @@ def pattern(day_stem: int, branch: int, stems: list[int], hidden: tuple[int, int
         rule, order = "saengji", [stem for stem in (jeonggi, junggi) if stem in stems]
     else:
         rule, order = "goji", [stem for stem in (jeonggi, ruling, yeogi, junggi) if stem in stems]
-    for stem in [*order, jeonggi]:
+    for stem in order or [jeonggi]:
         god = ten_god(day_stem, stem)
-        if stem != NONE and god != PEER and god != ROBBER:
+        if god != PEER and god != ROBBER:
             basis = _BASES[(jeonggi, junggi, yeogi).index(stem)]
             return _named(_NAMES[god], _NAMES_HANJA[god], stem, basis, stems, rule)
     god = ten_god(day_stem, jeonggi)

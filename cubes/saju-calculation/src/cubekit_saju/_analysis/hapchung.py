@@ -5,6 +5,7 @@ All relations of two stems or two branches are looked up in tables that are made
 
 from __future__ import annotations
 
+from itertools import combinations, permutations
 from typing import TYPE_CHECKING, Final
 
 from cubekit_saju._analysis.vocabulary import (
@@ -126,20 +127,21 @@ class Hapchung:
         self._stems: Final[list[list[Relation]]] = []
         self._branches: Final[list[list[Relation]]] = []
         self._luck_stems: Final[list[list[Relation]]] = []
-        self._luck_branches: Final[list[list[Relation]]] = []
+        with_luck: list[list[Relation]] = []
         for first, second in _PAIRS:
             names = [POSITIONS[first], POSITIONS[second]]
             self._add_pair(self._stems, self._branches, names, second - first == 1)
         for position in POSITIONS:
-            self._add_pair(self._luck_stems, self._luck_branches, [LUCK, position], False)
+            self._add_pair(self._luck_stems, with_luck, [LUCK, position], False)
+        self._luck_branches: Final = [_kept(pairs, wholes) for wholes in range(8) for pairs in with_luck]
+        """By the bits of the wholes that pillar and luck are of, then by pillar and branches."""
         self._triples: Final[dict[int, Relation]] = {}
         for number, places in enumerate(_TRIPLES):
             names = [POSITIONS[place] for place in places]
-            for kind, members, element in _wholes():
-                for a, b, c in _orders(members):
-                    self._triples[((number * 12 + a) * 12 + b) * 12 + c] = _relation(
-                        kind, element, [a, b, c], of_stems=False, pillars=names, adjacent=places[2] - places[0] == 2
-                    )
+            _add_wholes(self._triples, number, names, places[2] - places[0] == 2)
+        self._luck_triples: Final[dict[int, Relation]] = {}
+        for number, (first, second) in enumerate(_PAIRS):
+            _add_wholes(self._luck_triples, number, [LUCK, POSITIONS[first], POSITIONS[second]], False)
 
     def _add_pair(
         self, stems: list[list[Relation]], branches: list[list[Relation]], names: list[str], adjacent: bool
@@ -179,16 +181,16 @@ class Hapchung:
         _add(found, stems[s0 * 10 + s1])
         _add(found, stems[100 + s0 * 10 + s2])
         _add(found, stems[300 + s1 * 10 + s2])
-        self._add_whole(wholes, (b0 * 12 + b1) * 12 + b2)
+        _add_whole(wholes, self._triples, (b0 * 12 + b1) * 12 + b2)
         if hour >= 0:
             s3: i64 = hour % 10
             b3: i64 = hour % 12
             _add(found, stems[200 + s0 * 10 + s3])
             _add(found, stems[400 + s1 * 10 + s3])
             _add(found, stems[500 + s2 * 10 + s3])
-            self._add_whole(wholes, 1_728 + (b0 * 12 + b1) * 12 + b3)
-            self._add_whole(wholes, 3_456 + (b0 * 12 + b2) * 12 + b3)
-            self._add_whole(wholes, 5_184 + (b1 * 12 + b2) * 12 + b3)
+            _add_whole(wholes, self._triples, 1_728 + (b0 * 12 + b1) * 12 + b3)
+            _add_whole(wholes, self._triples, 3_456 + (b0 * 12 + b2) * 12 + b3)
+            _add_whole(wholes, self._triples, 5_184 + (b1 * 12 + b2) * 12 + b3)
         found += wholes
         pairs: list[Relation] = []
         _add(pairs, branches[b0 * 12 + b1])
@@ -199,18 +201,13 @@ class Hapchung:
             _add(pairs, branches[288 + b0 * 12 + b4])
             _add(pairs, branches[576 + b1 * 12 + b4])
             _add(pairs, branches[720 + b2 * 12 + b4])
-        if wholes:
-            pairs = [pair for pair in pairs if not any(_is_part(pair, whole) for whole in wholes)]
-        found += pairs
+        found += _without_parts(pairs, wholes)
         return found
 
-    def _add_whole(self, wholes: list[Relation], key: i64) -> None:
-        whole = self._triples.get(int(key))
-        if whole is not None:
-            wholes.append(whole)
-
     def with_luck(self, luck: i64, year: i64, month: i64, day: i64, hour: i64) -> list[Relation]:
-        """Return the relations between a pillar of luck and those of a birth."""
+        """Return the relations between a pillar of luck and those of a birth: stems first, then three branches, of
+        which luck is one, then two.
+        """
         found: list[Relation] = []
         stems = self._luck_stems
         branches = self._luck_branches
@@ -221,31 +218,84 @@ class Hapchung:
         _add(found, stems[200 + stem + day % 10])
         if hour >= 0:
             _add(found, stems[300 + stem + hour % 10])
-        _add(found, branches[branch + year % 12])
-        _add(found, branches[144 + branch + month % 12])
-        _add(found, branches[288 + branch + day % 12])
-        if hour >= 0:
-            _add(found, branches[432 + branch + hour % 12])
+        b0: i64 = year % 12
+        b1: i64 = month % 12
+        b2: i64 = day % 12
+        w01: i64 = self._add_luck_whole(found, 0, branch, b0, b1)
+        w02: i64 = self._add_luck_whole(found, 1, branch, b0, b2)
+        w12: i64 = self._add_luck_whole(found, 3, branch, b1, b2)
+        if hour < 0:
+            _add(found, branches[(w01 | w02) * 576 + branch + b0])
+            _add(found, branches[(w01 | w12) * 576 + 144 + branch + b1])
+            _add(found, branches[(w02 | w12) * 576 + 288 + branch + b2])
+            return found
+        b3: i64 = hour % 12
+        w03: i64 = self._add_luck_whole(found, 2, branch, b0, b3)
+        w13: i64 = self._add_luck_whole(found, 4, branch, b1, b3)
+        w23: i64 = self._add_luck_whole(found, 5, branch, b2, b3)
+        _add(found, branches[(w01 | w02 | w03) * 576 + branch + b0])
+        _add(found, branches[(w01 | w12 | w13) * 576 + 144 + branch + b1])
+        _add(found, branches[(w02 | w12 | w23) * 576 + 288 + branch + b2])
+        _add(found, branches[(w03 | w13 | w23) * 576 + 432 + branch + b3])
         return found
 
-    def between(self, first: int, second: int, pillars: list[str]) -> list[Relation]:
-        """Return the relations of two pillars of different births.
+    def _add_luck_whole(self, found: list[Relation], pair: i64, luck: i64, a: i64, b: i64) -> i64:
+        """Add what a branch of luck and those of a pair of pillars make together; return its bit, 0 if nothing.
 
-        :param pillars: what the two are called in the result.
+        :param luck: twelve times the branch.
         """
-        stems, branches = (first % 10, second % 10), (first % 12, second % 12)
-        return [
-            _relation(kind, element, list(stems), of_stems=True, pillars=pillars, adjacent=False)
-            for kind, element in stem_relations(stems[0], stems[1], self._extended)
-        ] + [
-            _relation(kind, element, list(branches), of_stems=False, pillars=pillars, adjacent=False)
-            for kind, element in branch_relations(branches[0], branches[1], self._extended, self._omi)
+        bit: i64 = _WHOLE_BITS[(luck + a) * 12 + b]
+        if bit:
+            found.append(self._luck_triples[int((pair * 144 + luck + a) * 12 + b)])
+        return bit
+
+    def between(self, first: dict[str, int], second: dict[str, int]) -> list[Relation]:
+        """Return the relations between the pillars of two births: stems first, then three branches, two of one birth
+        and one of the other, then two.
+
+        :param first: pillars of one birth, by what they are called in the result.
+        """
+        stems: list[Relation] = []
+        pairs: list[Relation] = []
+        for name, one in first.items():
+            for other_name, other in second.items():
+                names = [name, other_name]
+                stems += [
+                    _relation(kind, element, [one % 10, other % 10], of_stems=True, pillars=names, adjacent=False)
+                    for kind, element in stem_relations(one % 10, other % 10, self._extended)
+                ]
+                pairs += [
+                    _relation(kind, element, [one % 12, other % 12], of_stems=False, pillars=names, adjacent=False)
+                    for kind, element in branch_relations(one % 12, other % 12, self._extended, self._omi)
+                ]
+        both = {**first, **second}
+        wholes = [
+            _relation(
+                kind, element, [both[name] % 12 for name in names], of_stems=False, pillars=list(names), adjacent=False
+            )
+            for names in combinations(both, 3)
+            if not (first.keys() >= set(names) or second.keys() >= set(names))
+            for kind, members, element in _wholes()
+            if {both[name] % 12 for name in names} == set(members)
         ]
+        return stems + wholes + _without_parts(pairs, wholes)
 
 
 def _add(found: list[Relation], more: list[Relation]) -> None:
     if more:
         found += more
+
+
+def _add_whole(wholes: list[Relation], triples: dict[int, Relation], key: i64) -> None:
+    whole = triples.get(int(key))
+    if whole is not None:
+        wholes.append(whole)
+
+
+def _without_parts(pairs: list[Relation], wholes: list[Relation]) -> list[Relation]:
+    if not wholes:
+        return pairs
+    return [pair for pair in pairs if not any(_is_part(pair, whole) for whole in wholes)]
 
 
 def _is_part(pair: Relation, whole: Relation) -> bool:
@@ -260,6 +310,28 @@ def _wholes() -> list[tuple[str, tuple[int, int, int], int]]:
     )
 
 
-def _orders(members: tuple[int, int, int]) -> list[tuple[int, int, int]]:
-    a, b, c = members
-    return [(a, b, c), (a, c, b), (b, a, c), (b, c, a), (c, a, b), (c, b, a)]
+def _add_wholes(triples: dict[int, Relation], number: int, pillars: list[str], adjacent: bool) -> None:
+    """Add the wholes that three pillars can make, by the number of the three and their branches."""
+    for kind, members, element in _wholes():
+        for a, b, c in permutations(members):
+            triples[((number * 12 + a) * 12 + b) * 12 + c] = _relation(
+                kind, element, [a, b, c], of_stems=False, pillars=pillars, adjacent=adjacent
+            )
+
+
+def _whole_bits() -> list[int]:
+    """Return, for every three branches, the bit of the whole that they make, or 0."""
+    found = [0] * 1_728
+    for kind, members, _ in _wholes():
+        for a, b, c in permutations(members):
+            found[(a * 12 + b) * 12 + c] = 1 << list(_PARTS_OF).index(kind)
+    return found
+
+
+_WHOLE_BITS: Final[list[int]] = _whole_bits()
+
+
+def _kept(pairs: list[Relation], wholes: int) -> list[Relation]:
+    """Return the relations that are no part of one of some wholes, which are given by their bits."""
+    parts = [part for bit, of_whole in enumerate(_PARTS_OF.values()) if wholes >> bit & 1 for part in of_whole]
+    return [pair for pair in pairs if pair["kind"] not in parts]

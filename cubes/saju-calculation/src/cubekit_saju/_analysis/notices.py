@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from cubekit_saju._analysis.moment import Moment
+from cubekit_saju._analysis.pillars import ZI23
+from cubekit_saju._analysis.settings import Settings
 from cubekit_saju.results.chart import Notice
 
 if TYPE_CHECKING:
@@ -18,7 +21,35 @@ _ZONE_SECONDS: Final = 3 * 3_600
 _HALF_DAY: Final = 43_200
 
 
-def unknown_time(noon: i64, previous: i64, following: i64) -> list[Notice]:
+def notices_of(
+    known: bool, moment: Moment, reference: i64, previous: i64, following: i64, settings: Settings
+) -> list[Notice]:
+    """Return the warnings of a birth.
+
+    :param known: whether its time is.
+    :param reference: what is compared with the solar terms, UTC seconds.
+    :param previous: the month-opening term before it, UTC seconds.
+    :param following: the one after it.
+    """
+    if known:
+        local: i64 = moment.by(settings.clock)
+        found = _known_time(reference, previous, following, local, settings.zi_hour == ZI23)
+        if moment.ambiguous:
+            found.append(_ambiguous_time(settings.fold))
+    else:
+        found = _unknown_time(reference, previous, following)
+    apart: i64 = moment.lmt - moment.wall + moment.saving
+    if apart > _ZONE_SECONDS or -apart > _ZONE_SECONDS:
+        found.append(
+            _notice(
+                "longitudeFarFromZone",
+                "Longitude and time zone are more than three hours apart; is one of them mistaken?",
+            )
+        )
+    return found
+
+
+def _unknown_time(noon: i64, previous: i64, following: i64) -> list[Notice]:
     """Return the warnings of a birth whose time is unknown.
 
     :param noon: of the day of birth, UTC seconds.
@@ -38,7 +69,7 @@ def unknown_time(noon: i64, previous: i64, following: i64) -> list[Notice]:
     return found
 
 
-def known_time(reference: i64, previous: i64, following: i64, local: i64, day_changes_at_23: bool) -> list[Notice]:
+def _known_time(reference: i64, previous: i64, following: i64, local: i64, day_changes_at_23: bool) -> list[Notice]:
     """Return the warnings of a birth near a boundary.
 
     :param reference: what is compared with the solar terms, UTC seconds.
@@ -63,23 +94,10 @@ def known_time(reference: i64, previous: i64, following: i64, local: i64, day_ch
     return found
 
 
-def ambiguous_time(fold: int) -> Notice:
+def _ambiguous_time(fold: int) -> Notice:
     """Return the warning of a time that the clock showed twice."""
     which = "second" if fold else "first"
     return _notice("ambiguousTime", f"Clocks were set back and showed this time twice; the {which} was taken (fold).")
-
-
-def is_far_from_zone(lmt: i64, standard: i64) -> bool:
-    """Whether local mean time and standard time are further apart than a zone would have them."""
-    return lmt - standard > _ZONE_SECONDS or standard - lmt > _ZONE_SECONDS
-
-
-def far_from_zone() -> Notice:
-    """Return the warning of a longitude that does not fit the zone."""
-    return _notice(
-        "longitudeFarFromZone",
-        "Longitude and time zone are more than three hours apart; is one of them mistaken?",
-    )
 
 
 def _clock_boundary(past: i64, period: i64, boundary: str) -> Notice:

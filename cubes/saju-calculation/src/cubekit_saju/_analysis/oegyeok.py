@@ -31,19 +31,20 @@ def special_patterns(day_stem: int, weights: list[int]) -> list[SpecialPattern]:
         weight = weights[(own + group) % 5]
         if share(weight, weights) >= OVERWHELMING:
             name, hanja = _FOLLOWING[group]
-            found.append(_special(name, hanja, share(weight, weights)))
+            found.append(_special(name, hanja, OVERWHELMING, share(weight, weights)))
     if share(weights[own], weights) >= _ONE_ELEMENT_SHARE:
         name, hanja = _ONE_ELEMENT[own]
-        found.append(_special(name, hanja, share(weights[own], weights)))
+        found.append(_special(name, hanja, _ONE_ELEMENT_SHARE, share(weights[own], weights)))
     return found
 
 
-def _special(name: str, hanja: str, tenths: int) -> SpecialPattern:
+def _special(name: str, hanja: str, threshold: int, tenths: int) -> SpecialPattern:
     return {
         "name": name,
         "hanja": hanja,
         "school": "weightThreshold",
         "method": METHOD,
         "version": VERSION,
+        "threshold": PERCENT[threshold],
         "share": PERCENT[tenths],
     }

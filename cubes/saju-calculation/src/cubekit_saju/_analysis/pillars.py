@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from cubekit_saju._calendar.clocks import meridian_shift
+from cubekit_saju._calendar.clocks import across_date_line, check_longitude, meridian_shift
 from cubekit_saju._calendar.days import days_from_civil, days_in_month
-from cubekit_saju._calendar.korean_time import NO_TIME, ZONE, utc_of_wall
+from cubekit_saju._calendar.gaps import skipped
+from cubekit_saju._calendar.korean_time import NO_TIME, STANDARD_OFFSET, ZONE, utc_of_wall
 from cubekit_saju._calendar.terms import FIRST_YEAR, JEOL, LAST_YEAR, jeol_at
-from cubekit_saju._errors import DateOutOfRange, NoSuchDate, NoSuchTime
+from cubekit_saju._errors import DateOutOfRange, NoSuchDate, NoSuchMonth, TimeOutOfRange
 
 if TYPE_CHECKING:
     from mypy_extensions import i64
@@ -48,7 +49,7 @@ def packed_pillars(jeol: i64, local: i64, zi_hour: i64) -> i64:
     year60: i64 = (first + months // 12 - 4) % 60
     month60: i64 = (year60 % 5 * 12 + 2 + months % 12) % 60
     days: i64 = local // 86_400
-    day60: i64 = (days + 17) % 60  # 1970-01-01 was 辛巳, index 17
+    day60: i64 = day_pillar(days)
     branch: i64 = (local - days * 86_400 + 3_600) // 7_200
     counted_from: i64 = day60
     if branch == 12:
@@ -60,6 +61,11 @@ def packed_pillars(jeol: i64, local: i64, zi_hour: i64) -> i64:
             counted_from = day60 + 1
     hour60: i64 = (counted_from % 5 * 12 + branch) % 60
     return year60 | month60 << 6 | day60 << 12 | hour60 << 18
+
+
+def day_pillar(days: i64) -> i64:
+    """Return the pillar (일진) of a day after 1970-01-01, which was 辛巳, index 17."""
+    return (days + 17) % 60
 
 
 def saju_year_of(jeol: i64) -> i64:
@@ -83,37 +89,53 @@ def korean_pillars(
 
     :param longitude: degrees east of Greenwich.
     :param zi_hour: `SPLIT`, `ZI23` or `MIDNIGHT`.
+    :raises ValueError: if ``longitude`` or ``zi_hour`` are out of their range.
     :raises OverflowError: when compiled, for numbers that need more than 64 bits.
     :raises DateOutOfRange: if the year is not within 1600-2400.
-    :raises NoSuchDate: if there is no such date.
-    :raises NoSuchTime: if there is no such time, or if the clock jumped over it.
+    :raises NoSuchMonth: if there is no such month.
+    :raises NoSuchDate: if the month has no such day.
+    :raises TimeOutOfRange: if there is no such time of a day.
+    :raises NoSuchTime: if the clock jumped over it.
     """
-    return korean_birth(year, month, day, hour, minute, meridian_shift(longitude), zi_hour)
+    return korean_birth(year, month, day, hour, minute, korean_shift(longitude, zi_hour), zi_hour)
+
+
+def korean_shift(longitude: float, zi_hour: i64) -> i64:
+    """Return local mean time minus UTC, on the calendar day of Korea.
+
+    :raises ValueError: if the longitude is not within -180 and 180, or ``zi_hour`` is none of the three.
+    """
+    check_longitude(longitude)
+    if zi_hour < SPLIT or zi_hour > MIDNIGHT:
+        raise ValueError(f"zi_hour must be SPLIT (0), ZI23 (1) or MIDNIGHT (2), not {zi_hour}")
+    return meridian_shift(longitude) + across_date_line(longitude, STANDARD_OFFSET)
 
 
 def korean_birth(year: i64, month: i64, day: i64, hour: i64, minute: i64, shift: i64, zi_hour: i64) -> i64:
-    """Return what `korean_pillars` returns; ``shift`` is the `meridian_shift` of the longitude."""
-    wall: i64 = wall_clock(year, month, day, hour, minute, ZONE)
+    """Return what `korean_pillars` returns; ``shift`` is the `korean_shift` of the longitude."""
+    wall: i64 = wall_clock(year, month, day, hour, minute)
     utc: i64 = utc_of_wall(wall)
     if utc == NO_TIME:
-        raise NoSuchTime(year, month, day, hour, minute, ZONE)
+        raise skipped(wall, ZONE)
     return packed_pillars(jeol_at(utc, JEOL), utc + shift, zi_hour)
 
 
-def wall_clock(year: i64, month: i64, day: i64, hour: i64, minute: i64, timezone: str) -> i64:
+def wall_clock(year: i64, month: i64, day: i64, hour: i64, minute: i64) -> i64:
     """Return a Gregorian date and a time as seconds since 1970-01-01T00:00 of the wall clock.
 
-    :param timezone: named in the error.
     :raises DateOutOfRange: if the year is not within 1600-2400.
-    :raises NoSuchDate: if there is no such date.
-    :raises NoSuchTime: if it is no time of a day.
+    :raises NoSuchMonth: if there is no such month.
+    :raises NoSuchDate: if the month has no such day.
+    :raises TimeOutOfRange: if it is no time of a day.
     """
     if year < FIRST_BIRTH_YEAR or year > LAST_BIRTH_YEAR:
         raise DateOutOfRange(year, month, day)
-    if month < 1 or month > 12 or day < 1 or (day > 28 and day > days_in_month(year, month)):
-        raise NoSuchDate(year, month, day)
+    if month < 1 or month > 12:
+        raise NoSuchMonth(month)
+    if day < 1 or (day > 28 and day > days_in_month(year, month)):
+        raise NoSuchDate(year, month, day, days_in_month(year, month))
     if hour < 0 or hour > 23 or minute < 0 or minute > 59:
-        raise NoSuchTime(year, month, day, hour, minute, timezone)
+        raise TimeOutOfRange(hour, minute)
     return days_from_civil(year, month, day) * 86_400 + hour * 3_600 + minute * 60
 
 

@@ -91,7 +91,12 @@ class Settings:
         self.scaled_saryeong: Final = options.saryeong == "scaled"
         self.stages: Final = _stages(options.sibiunseong == "sutoDonggung", options.yin_stages == "forward")
         self.hapchung: Final = _hapchung(options.hapchung == "extended", _OMI[options.omi_hap])
-        self.sinsal: Final = _sinsal(options.sinsal_basis == "day", options.yangin == "all")
+        self.sinsal: Final = _sinsal(
+            options.sinsal_basis == "day",
+            options.yangin == "all",
+            options.hongyeom == "eulO",
+            options.goegang == "withMujin",
+        )
         self.conventions: Final[Conventions] = {
             "clock": options.clock,
             "ziHour": options.zi_hour,
@@ -108,6 +113,8 @@ class Settings:
             "omiHap": options.omi_hap,
             "sinsalBasis": options.sinsal_basis,
             "yangin": options.yangin,
+            "hongyeom": options.hongyeom,
+            "goegang": options.goegang,
             "sinsalTables": TABLES_VERSION,
             "solarCalendar": "gregorian",
             "longitude": 0.0,
@@ -115,12 +122,19 @@ class Settings:
         }
         """To be completed with longitude and zone."""
 
+    def conventions_at(self, longitude: float | None, timezone: str) -> Conventions:
+        """Return everything that was in force for births of a place; without a longitude, for those of a zone."""
+        conventions = self.conventions.copy()
+        conventions["longitude"] = longitude
+        conventions["timezone"] = timezone
+        return conventions
+
 
 _KNOWN: Final[dict[Options, Settings]] = {}
 _HIDDEN_TABLES: Final[dict[str, HiddenStemTable]] = {}
 _STAGE_TABLES: Final[dict[tuple[bool, bool], StageTable]] = {}
 _HAPCHUNG_TABLES: Final[dict[tuple[bool, int], Hapchung]] = {}
-_SINSAL_TABLES: Final[dict[tuple[bool, bool], SinsalTables]] = {}
+_SINSAL_TABLES: Final[dict[tuple[bool, bool, bool, bool], SinsalTables]] = {}
 _KEPT: Final = 1_024
 """Choices of conventions that are kept; more are made anew each time."""
 
@@ -162,9 +176,10 @@ def _hapchung(extended: bool, omi: int) -> Hapchung:
     return found
 
 
-def _sinsal(by_day_branch: bool, yin_has_yangin: bool) -> SinsalTables:
-    found = _SINSAL_TABLES.get((by_day_branch, yin_has_yangin))
+def _sinsal(by_day_branch: bool, yin_has_yangin: bool, hongyeom_at_o: bool, with_mujin: bool) -> SinsalTables:
+    key = (by_day_branch, yin_has_yangin, hongyeom_at_o, with_mujin)
+    found = _SINSAL_TABLES.get(key)
     if found is None:
-        found = SinsalTables(by_day_branch, yin_has_yangin)
-        _SINSAL_TABLES[(by_day_branch, yin_has_yangin)] = found
+        found = SinsalTables(by_day_branch, yin_has_yangin, hongyeom_at_o, with_mujin)
+        _SINSAL_TABLES[key] = found
     return found

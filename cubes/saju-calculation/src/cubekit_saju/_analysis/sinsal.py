@@ -25,9 +25,11 @@ _BY_DAY_STEM: Final = (  # 甲 乙 丙 丁 戊 己 庚 辛 壬 癸
     ("geonrok", "건록", "建祿", "寅 卯 巳 午 巳 午 申 酉 亥 子"),
     ("amrok", "암록", "暗祿", "亥 戌 申 未 申 未 巳 辰 寅 丑"),
     ("geumyeo", "금여", "金輿", "辰 巳 未 申 未 申 戌 亥 丑 寅"),
-    ("hongyeom", "홍염살", "紅艶殺", "午 申 寅 未 辰 辰 戌 酉 子 申"),
     ("taegeukGwiin", "태극귀인", "太極貴人", "子午 子午 卯酉 卯酉 辰戌丑未 辰戌丑未 寅亥 寅亥 巳申 巳申"),
 )
+_HONGYEOM: Final = ("hongyeom", "홍염살", "紅艶殺")
+_HONGYEOM_SIN: Final = "午 申 寅 未 辰 辰 戌 酉 子 申"
+_HONGYEOM_O: Final = "午 午 寅 未 辰 辰 戌 酉 子 申"
 _YANGIN: Final = ("yangin", "양인살", "羊刃殺")
 _YANGIN_YANG: Final = "卯 - 午 - 午 - 酉 - 子 -"
 _YANGIN_ALL: Final = "卯 辰 午 未 午 未 酉 戌 子 丑"
@@ -51,10 +53,10 @@ _TWELVE: Final = (
 )  # fmt: skip
 _TWELVE_STARTS: Final[list[int]] = [5, 2, 11, 8]
 """Where 겁살 stands for 申子辰, 巳酉丑, 寅午戌, 亥卯未: by branch % 4."""
-_BY_PILLAR: Final = (
-    ("baekhoDaesal", "백호대살", "白虎大殺", "甲辰 乙未 丙戌 丁丑 戊辰 壬戌 癸丑"),
-    ("goegang", "괴강살", "魁罡殺", "庚辰 庚戌 壬辰 壬戌 戊戌"),
-)
+_BY_PILLAR: Final = (("baekhoDaesal", "백호대살", "白虎大殺", "甲辰 乙未 丙戌 丁丑 戊辰 壬戌 癸丑"),)
+_GOEGANG: Final = ("goegang", "괴강살", "魁罡殺")
+_GOEGANG_PILLARS: Final = "庚辰 庚戌 壬辰 壬戌 戊戌"
+_GOEGANG_WITH_MUJIN: Final = "庚辰 庚戌 壬辰 壬戌 戊戌 戊辰"
 _GORAN: Final = ("goran", "고란살", "孤鸞殺", "甲寅 乙巳 丁巳 戊申 辛亥")
 """Of the day pillar only."""
 _HYEONCHIM: Final = ("hyeonchim", "현침살", "懸針殺", "甲辛卯午申")
@@ -119,17 +121,23 @@ def _twelve(basis: str) -> list[_Row]:
 class SinsalTables:
     """The sinsal of a birth by one choice of conventions."""
 
-    def __init__(self, by_day_branch: bool, yin_has_yangin: bool) -> None:
+    def __init__(self, by_day_branch: bool, yin_has_yangin: bool, hongyeom_at_o: bool, with_mujin: bool) -> None:
         yangin = _YANGIN_ALL if yin_has_yangin else _YANGIN_YANG
+        hongyeom = _HONGYEOM_O if hongyeom_at_o else _HONGYEOM_SIN
+        goegang = _GOEGANG_WITH_MUJIN if with_mujin else _GOEGANG_PILLARS
         self._by_day_branch: Final = by_day_branch
         self._day_stem: Final = [
             *_rows(_BY_DAY_STEM, "dayStem"),
+            _Row(_HONGYEOM, "dayStem", [_bits(group) for group in hongyeom.split()]),
             _Row(_YANGIN, "dayStem", [_bits(group) for group in yangin.split()]),
         ]
         self._month_branch: Final = _rows(_BY_MONTH_BRANCH, "monthBranch")
         self._year_branch: Final = _rows(_BY_YEAR_BRANCH, "yearBranch")
         self._twelve: Final = _twelve("dayBranch" if by_day_branch else "yearBranch")
-        self._pillars: Final = [_Row((row[0], row[1], row[2]), "pillar", [_pillar_set(row[3])]) for row in _BY_PILLAR]
+        self._pillars: Final = [
+            *[_Row((row[0], row[1], row[2]), "pillar", [_pillar_set(row[3])]) for row in _BY_PILLAR],
+            _Row(_GOEGANG, "pillar", [_pillar_set(goegang)]),
+        ]
         self._goran: Final = _Row((_GORAN[0], _GORAN[1], _GORAN[2]), "pillar", [_pillar_set(_GORAN[3])])
         self._hyeonchim: Final = _Row((_HYEONCHIM[0], _HYEONCHIM[1], _HYEONCHIM[2]), "pillar", [_bits(_HYEONCHIM[3])])
         self._together: Final = [_Row((row[0], row[1], row[2]), "pillar", [_bits(row[3])]) for row in _TOGETHER]

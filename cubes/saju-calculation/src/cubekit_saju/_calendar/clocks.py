@@ -26,6 +26,31 @@ def meridian_shift(longitude: float) -> i64:
     return floor(longitude * 240.0)
 
 
+def check_longitude(longitude: float) -> None:
+    """Refuse a longitude that is none.
+
+    :raises ValueError: if it is not within -180 and 180 degrees.
+    """
+    if not -180.0 <= longitude <= 180.0:
+        raise ValueError(f"longitude must be within -180 and 180 degrees, not {longitude}")
+
+
+def across_date_line(longitude: float, standard: i64) -> i64:
+    """Return what to add to UTC plus a meridian shift for the calendar day of a zone: a day's seconds or 0.
+
+    Where the date line bends, as in Tonga or Samoa, a zone may lie on the other side of 180 degrees than its meridian:
+    solar time is then within twelve hours of the zone's standard time, and not a day away.
+
+    :param standard: the zone's standard time minus UTC, in seconds.
+    """
+    ahead = longitude * 240.0 - float(standard)
+    if ahead > 43_200.0:
+        return -86_400
+    if ahead < -43_200.0:
+        return 86_400
+    return 0
+
+
 def equation_of_time(utc: i64) -> float:
     """Return apparent minus mean solar time (균시차) in seconds, good to a few seconds.
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from cubekit_saju._errors import LeftOutDate, NoSuchDate, NoSuchMonth
+
 if TYPE_CHECKING:
     from mypy_extensions import i64
 
@@ -15,9 +17,6 @@ JDN_OF_1970: Final = 2_440_588
 
 FIRST_GREGORIAN: Final = -141_427
 """1582-10-15, the first day of the Gregorian calendar, in days from 1970-01-01; the day before was 4 October."""
-
-NO_DAY: Final = -(1 << 60)
-"""Instead of a day: there is no such date."""
 
 _MONTH_LENGTHS: Final = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
 
@@ -115,15 +114,21 @@ def historic_from_days(days: i64) -> tuple[int, int, int]:
 
 
 def days_from_historic(year: i64, month: i64, day: i64) -> i64:
-    """Return the days from 1970-01-01 to a date by the calendar in force, or `NO_DAY` if there is none.
+    """Return the days from 1970-01-01 to a date by the calendar in force.
 
-    5 to 14 October 1582 were left out.
+    :raises NoSuchMonth: if there is no such month.
+    :raises NoSuchDate: if the month has no such day.
+    :raises LeftOutDate: if it is one of 5 to 14 October 1582.
     """
-    if month < 1 or month > 12 or day < 1 or day > days_in_julian_month(year, month):
-        return NO_DAY
-    if year < 1582 or (year == 1582 and (month < 10 or (month == 10 and day <= 4))):
+    if month < 1 or month > 12:
+        raise NoSuchMonth(month)
+    julian = year < 1582 or (year == 1582 and (month < 10 or (month == 10 and day <= 4)))
+    length: i64 = days_in_julian_month(year, month) if julian else days_in_month(year, month)
+    if day < 1 or day > length:
+        raise NoSuchDate(year, month, day, length)
+    if julian:
         return days_from_julian(year, month, day)
     days: i64 = days_from_civil(year, month, day)
-    if day > days_in_month(year, month) or days < FIRST_GREGORIAN:
-        return NO_DAY
+    if days < FIRST_GREGORIAN:
+        raise LeftOutDate(year, month, day)
     return days

@@ -6,6 +6,7 @@ time between two changes of the offset; span i lies between change i-1 and chang
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -105,6 +106,12 @@ def span_at_wall(wall: i64, fold: i64) -> i64:
             return IN_GAP
         return low + fold
     return low
+
+
+def gap_at(wall: int) -> tuple[int, int]:
+    """Return the wall times that the clock was set forward from and to when it jumped over a time."""
+    span = bisect_right(_UNCLEAR_TO, wall)
+    return _UNCLEAR_FROM[span], _UNCLEAR_TO[span]
 
 
 def offset_of(span: i64) -> i64:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from cubekit_saju._calendar import lunar_table
-from cubekit_saju._errors import LunarDateOutOfRange, NoSuchDate, NoSuchLeapMonth, NoSuchLunarDay
+from cubekit_saju._errors import LunarDateOutOfRange, NoLeapMonth, NoSuchLeapMonth, NoSuchLunarDay, NoSuchMonth
 
 FIRST_LUNAR_YEAR: Final[int] = lunar_table.FIRST_YEAR
 LAST_LUNAR_YEAR: Final[int] = lunar_table.FIRST_YEAR + len(lunar_table.YEARS) // 5 - 1
@@ -57,23 +57,23 @@ def jdn_from_lunar(year: int, month: int, day: int, leap: bool) -> int:
 
     :param leap: whether the month is the repeated one (윤달).
     :raises LunarDateOutOfRange: if the table does not have the year.
-    :raises NoSuchDate: if month or day can be of no lunar year.
-    :raises NoSuchLeapMonth: if the year does not repeat that month.
-    :raises NoSuchLunarDay: if it is the 30th of a month of 29 days.
+    :raises NoSuchMonth: if the month is not 1-12.
+    :raises NoLeapMonth: if the year repeats no month.
+    :raises NoSuchLeapMonth: if the year repeats another month.
+    :raises NoSuchLunarDay: if the month has no such day.
     """
     if not FIRST_LUNAR_YEAR <= year <= LAST_LUNAR_YEAR:
         raise LunarDateOutOfRange(year, FIRST_LUNAR_YEAR, LAST_LUNAR_YEAR)
-    if not 1 <= month <= 12 or not 1 <= day <= 30:
-        raise NoSuchDate(year, month, day)
-    row = year - FIRST_LUNAR_YEAR
-    leap_month = _LEAP_MONTHS[row]
+    if not 1 <= month <= 12:
+        raise NoSuchMonth(month)
+    leap_month = leap_month_of(year)
     if leap and month != leap_month:
-        raise NoSuchLeapMonth(year, month)
-    position = _FIRST_MONTHS[row] + month - 1
+        raise NoSuchLeapMonth(year, month, leap_month) if leap_month else NoLeapMonth(year)
+    position = _FIRST_MONTHS[year - FIRST_LUNAR_YEAR] + month - 1
     if leap or 0 < leap_month < month:
         position += 1
     length = _STARTS[position + 1] - _STARTS[position]
-    if day > length:
+    if not 1 <= day <= length:
         raise NoSuchLunarDay(year, month, day, length)
     return _STARTS[position] + day - 1
 

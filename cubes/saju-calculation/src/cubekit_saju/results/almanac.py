@@ -69,7 +69,7 @@ class CalendarDay(TypedDict):
     """At noon; the month turns at a solar term."""
     yearPillar: Pillar
     term: SolarTerm | None
-    """The solar term that falls on the day in Korean standard time."""
+    """The solar term that falls on the day, by its ``kst``."""
 
 
 class CalendarMonth(TypedDict):

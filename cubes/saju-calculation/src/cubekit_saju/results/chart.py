@@ -77,10 +77,13 @@ class Conventions(TypedDict):
     omiHap: str
     sinsalBasis: str
     yangin: str
+    hongyeom: str
+    goegang: str
     sinsalTables: int
     """Version of the tables of sinsal."""
     solarCalendar: str
-    longitude: float
+    longitude: float | None
+    """None in a batch whose births have their own."""
     timezone: str
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TypedDict
 
-from cubekit_saju.results.chart import Conventions
+from cubekit_saju.results.chart import Conventions, Notice
 from cubekit_saju.results.pillars import Pillar, Relation, SajuPan, TenGods, Wuxing
 
 
@@ -36,6 +36,20 @@ class DayStems(TypedDict):
     secondToFirst: str
 
 
+class BothConventions(TypedDict):
+    """Those that each chart was made by; what lies between the charts is read by those of the first."""
+
+    first: Conventions
+    second: Conventions
+
+
+class BothWarnings(TypedDict):
+    """Doubts about each chart."""
+
+    first: list[Notice]
+    second: list[Notice]
+
+
 class Compatibility(TypedDict):
     """Two charts side by side and every relation between their pillars; no score, which would be an invention."""
 
@@ -48,5 +62,5 @@ class Compatibility(TypedDict):
     """Elements of both counted together."""
     hapchung: list[Relation]
     """Between a pillar of the first and one of the second, such as ``first.day`` and ``second.year``."""
-    conventions: Conventions
-    """Those of the first birth."""
+    conventions: BothConventions
+    warnings: BothWarnings

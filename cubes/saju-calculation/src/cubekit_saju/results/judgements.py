@@ -57,6 +57,8 @@ class SpecialPattern(TypedDict):
     school: str
     method: str
     version: int
+    threshold: float
+    """Percent of the weighted elements from which on the method suggests it."""
     share: float
     """Percent of the weighted elements that speak for it."""
 
