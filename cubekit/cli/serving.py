@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 __all__ = ["replace", "up"]
 
+_GRACE = 10.0
+"""Seconds beyond all limits after which a worker that should end is taken for stuck."""
+
 LogLevel = Annotated[str, typer.Option("--log-level", help="debug, info, warning or error.")]
 
 
@@ -100,6 +103,7 @@ def _run_workers(plan: Plan) -> bool:
             ready=ready,
             note=_note,
             patience=patience,
+            leave_within=plan.http.drain_timeout + _time_to_stop(plan) + _GRACE,
             leaks=Leaks(plan.recycle),
             one_at_a_time=alone,
         )
@@ -108,6 +112,15 @@ def _run_workers(plan: Plan) -> bool:
         for sock in (sock for own in sockets for sock in own):
             sock.close()
     return not master.forced
+
+
+def _time_to_stop(plan: Plan) -> float:
+    """Return the seconds in which all cubes have stopped, each after those that depend on it."""
+    longest: dict[str, float] = {}
+    for name, planned in reversed(list(plan.cubes.items())):
+        waits = (longest[other] for other, one in plan.cubes.items() if name in one.depends_on and other in longest)
+        longest[name] = 2 * planned.stop_timeout + max(waits, default=0.0)  # to drain, and to stop
+    return max(longest.values(), default=0.0)
 
 
 def _note(text: str) -> None:

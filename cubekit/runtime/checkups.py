@@ -32,6 +32,8 @@ class Checkup:
         self._good_until = -math.inf
         self._answered: anyio.Event | None = None
         """Set when the check that runs has ended; None if none does."""
+        self._began = 0.0
+        """When it has begun, as the event loop counts."""
 
     @property
     def said(self) -> Health | None:
@@ -42,7 +44,7 @@ class Checkup:
         return self._said if life is self._life else Health()  # it has started while others were asked
 
     async def ask(self) -> None:
-        """Wait until there is an answer that is new enough."""
+        """Wait until there is an answer that is new enough, or until the check has had its time."""
         life = self.instance.life
         if life is None or (life is self._life and self._clock.monotonic() < self._good_until):
             return
@@ -52,13 +54,12 @@ class Checkup:
             self._keep(Health())
             return
         if self._answered is None:
-            self._answered = anyio.Event()
+            self._answered, self._began = anyio.Event(), anyio.current_time()
             life.cube.tasks.start_soon(self._check, life.cube, self._answered, name="health_check")
-        await self._answered.wait()
-
-    def give_up(self) -> None:
-        """Note that there was no answer in time, if that is so."""
-        if self._answered is not None:
+        answered = self._answered
+        with anyio.move_on_after(max(0.0, self._began + self._section.timeout - anyio.current_time())):
+            await answered.wait()
+        if answered is self._answered:  # it does not let itself be cancelled
             self._keep(self._too_late())
 
     async def _check(self, cube: Cube[Any], answered: anyio.Event) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections import Counter, deque
 from dataclasses import dataclass
 from enum import StrEnum
@@ -16,6 +17,8 @@ __all__ = ["Healing", "HealingStep", "StepTaken"]
 _log = logging.getLogger("cubekit.healing")
 
 _REMEMBERED = 50
+_QUIET = 10.0
+"""Seconds in which a second move of a consumer's calls is not told."""
 
 
 class HealingStep(StrEnum):
@@ -58,12 +61,13 @@ class Healing:
         """The newest steps, newest last."""
         self._clock = clock
         self._bus = bus
+        self._quiet_until: dict[str, float] = {}
 
     def note(self, step: HealingStep, instance: str, reason: str) -> None:
         """Note a step."""
         self.counts[instance, step] += 1
         self.recent.append(StepTaken(self._clock.time(), step, instance, reason))
-        _log.warning('healing of cube "%s": %s: %s', instance, step.replace("_", " "), reason)
+        _log.warning("healing of %s: %s: %s", instance, step.replace("_", " "), reason)
         self._bus.publish(HealingStepTaken(step=step, instance=instance, reason=reason))
 
     def note_breaker(self, instance: str, operation: str, is_open: bool) -> None:
@@ -73,9 +77,16 @@ class Healing:
         else:
             self.note(HealingStep.RESUME, instance, f"{operation} works again")
 
-    def note_move(self, consumer: str, before: str, after: str) -> None:
-        """Note that calls of a consumer's contract go to another provider."""
+    def note_move(self, consumer: str, before: str, after: str) -> bool:
+        """Note that calls of a consumer's contract go to another provider; False if there was a move just before, as
+        when a provider comes and goes with every call.
+        """
+        now = self._clock.monotonic()
+        if now < self._quiet_until.get(consumer, -math.inf):
+            return False
+        self._quiet_until[consumer] = now + _QUIET
         self.note(HealingStep.FAIL_OVER, before, f'calls of {consumer} go to "{after}"')
+        return True
 
     def note_shedding(self, instance: str) -> None:
         """Note that calls begin to be refused."""

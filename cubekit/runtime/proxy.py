@@ -31,8 +31,9 @@ class Provider:
     endpoints: Mapping[str, Endpoint]
 
 
-def _ignored(before: str, after: str) -> None:
+def _ignored(before: str, after: str) -> bool:
     """Of a proxy whose provider nobody follows."""
+    return True
 
 
 def _ailing(provider: Provider) -> bool:
@@ -40,13 +41,14 @@ def _ailing(provider: Provider) -> bool:
 
 
 def make_proxy(
-    contract: ContractInfo, providers: Sequence[Provider], moved: Callable[[str, str], None] = _ignored
+    contract: ContractInfo, providers: Sequence[Provider], moved: Callable[[str, str], bool] = _ignored
 ) -> object:
     """Return an object that keeps a contract by calling the first of its providers that runs and is well.
 
     If that one goes away during a call of an idempotent operation, the call fails over to the next.
 
-    :param moved: called with the names of the old and the new provider when another one answers.
+    :param moved: called with the names of the old and the new provider when another one answers; returns False to be
+        asked again at the next call.
     """
     targets = _Targets(contract, providers, moved)
     members: dict[str, Any] = {"__repr__": lambda self: f"<proxy of {contract}>"}
@@ -62,12 +64,16 @@ class _Targets:
     """Chooses who answers."""
 
     def __init__(
-        self, contract: ContractInfo, providers: Sequence[Provider], moved: Callable[[str, str], None]
+        self, contract: ContractInfo, providers: Sequence[Provider], moved: Callable[[str, str], bool]
     ) -> None:
         self._contract = contract
         self._providers = providers
-        self._moved = moved
-        self._answering = providers[0].instance.name
+        self.moved = moved
+
+    @property
+    def preferred(self) -> str:
+        """The provider that is called while all are well."""
+        return self._providers[0].instance.name
 
     def first(self) -> Provider:
         """The first provider that runs, else the first of all."""
@@ -97,12 +103,6 @@ class _Targets:
             )
         return (endpoint,)
 
-    def note(self, endpoint: Endpoint) -> None:
-        """Note who answers now."""
-        before, self._answering = self._answering, endpoint.instance.name
-        if before != self._answering:
-            self._moved(before, self._answering)
-
     def chosen(self, method: str) -> _Callable:
         """Return what a call of a method goes to."""
         only = self._providers[0].endpoints.get(method)
@@ -120,18 +120,29 @@ class _FailOver:
     def __init__(self, targets: _Targets, method: str) -> None:
         self._targets = targets
         self._method = method
+        self._answering: str | None = None
+        """The provider that was told last."""
 
     async def call(self, context: CallContext, arguments: Mapping[str, Any], deadline: float = NO_DEADLINE, /) -> Any:
         *others, last = self._targets.endpoints(self._method)
         for endpoint in others:
-            self._targets.note(endpoint)
             try:
-                return await endpoint.call(context, arguments, deadline)
+                value = await endpoint.call(context, arguments, deadline)
             except Unavailable:
                 if not endpoint.operation.options.idempotent:
                     raise
-        self._targets.note(last)
-        return await last.call(context, arguments, deadline)
+            else:
+                self._note(endpoint)
+                return value
+        value = await last.call(context, arguments, deadline)
+        self._note(last)
+        return value
+
+    def _note(self, endpoint: Endpoint) -> None:
+        """Note who has answered."""
+        before, now = self._answering or self._targets.preferred, endpoint.instance.name
+        if before != now and self._targets.moved(before, now):
+            self._answering = now
 
 
 def _forward(targets: _Targets, method: str, promised: Callable[..., Any]) -> Callable[..., Any]:

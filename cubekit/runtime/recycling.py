@@ -7,6 +7,7 @@ from collections.abc import Callable
 from cubekit.authoring.cubes import Clock
 from cubekit.composition.plan import Plan
 from cubekit.runtime.health import InstanceHealth
+from cubekit.runtime.instances import Life
 
 __all__ = ["Recycling"]
 
@@ -21,8 +22,8 @@ class Recycling:
         self._patience = {name: plan.groups[planned.group].unhealthy for name, planned in plan.cubes.items()}
         self._clock = clock
         self._recycle = recycle
-        self._before: dict[str, float] = {}
-        """When an instance was last recycled."""
+        self._ailing: dict[str, tuple[Life, float]] = {}
+        """The life that is not well, and since when that is known, on a clock that nobody sets."""
 
     @property
     def is_needed(self) -> bool:
@@ -31,10 +32,16 @@ class Recycling:
 
     def look_at(self, health: InstanceHealth) -> None:
         """Recycle an instance if it is time."""
-        name, now = health.instance.name, self._clock.time()
-        patience = self._patience[name]
-        if patience is None or not health.ailing:
+        instance = health.instance
+        patience, life, now = self._patience[instance.name], instance.life, self._clock.monotonic()
+        if patience is None:
             return
-        if now - max(health.since, self._before.get(name, 0.0)) >= patience:
-            self._before[name] = now
-            self._recycle(name, f"unhealthy for {patience:g} s: {health.output}")
+        if life is None or not health.ailing:
+            self._ailing.pop(instance.name, None)
+            return
+        known, since = self._ailing.setdefault(instance.name, (life, now))
+        if known is not life:  # what was wrong with the one before is none of its business
+            self._ailing[instance.name] = (life, now)
+        elif now - since >= patience:
+            del self._ailing[instance.name]
+            self._recycle(instance.name, f"unhealthy for {patience:g} s: {health.output}")

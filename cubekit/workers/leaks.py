@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 import time
@@ -13,6 +14,8 @@ from cubekit.ground.durations import format_size
 from cubekit.workers.processes import Process
 
 __all__ = ["Leaks"]
+
+_log = logging.getLogger("cubekit.workers")
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
@@ -27,8 +30,11 @@ class Leaks:
     def __init__(self, policy: RecycleSection) -> None:
         self._policy = policy
         self._next = -math.inf if policy.is_wanted else math.inf
+        self._warned = False
         self._found: dict[int, float] = {}
         """When a worker was first seen, by process id."""
+        self._born_too_big: set[int] = set()
+        """Workers that had more than the limit when they were first looked at: their successors would, too."""
         self._settled: dict[int, int] = {}
         """The bytes that a worker had when it was settled."""
 
@@ -47,10 +53,14 @@ class Leaks:
         self._next = now + self._policy.every
         sizes = {worker: size for worker in workers if (size := _resident(worker.pid)) is not None}
         alive = {worker.pid for worker in sizes}
+        self._born_too_big &= alive
         self._found = {pid: since for pid, since in self._found.items() if pid in alive}
         self._settled = {pid: size for pid, size in self._settled.items() if pid in alive}
         worst: tuple[float, Process, str] | None = None
         for worker, size in sizes.items():
+            if worker.pid not in self._found and self._policy.memory is not None and size > self._policy.memory:
+                self._born_too_big.add(worker.pid)
+                self._warn(worker, size, self._policy.memory)
             since = self._found.setdefault(worker.pid, now)
             if now - since >= self._policy.settled:
                 self._settled.setdefault(worker.pid, size)
@@ -59,10 +69,20 @@ class Leaks:
                     worst = over, worker, reason
         return None if worst is None else worst[1:]
 
+    def _warn(self, worker: Process, size: int, limit: int) -> None:
+        if not self._warned:
+            self._warned = True
+            _log.warning(
+                "[recycle] memory = %s is less than worker %d has from the beginning, which is %s: it is not recycled",
+                format_size(limit),
+                worker.slot.index,
+                format_size(size),
+            )
+
     def _over(self, worker: Process, size: int) -> Iterable[tuple[float, str]]:
         """How far a worker is over each of its limits, as a ratio, and in words."""
         limit, growth = self._policy.memory, self._policy.growth
-        if limit is not None and size > limit:
+        if limit is not None and size > limit and worker.pid not in self._born_too_big:
             yield size / limit, f"it has {format_size(size)} of memory, and may have {format_size(limit)}"
         before = self._settled.get(worker.pid)
         if growth is not None and before is not None and size - before > growth:

@@ -11,7 +11,14 @@ from typing import Any
 import anyio
 from anyio.abc import SocketStream
 
-from cubekit.authoring.events import CubeHealthChanged, CubeRegistered, CubeStateChanged, Event, EventLoopBlocked
+from cubekit.authoring.events import (
+    CubeHealthChanged,
+    CubeRegistered,
+    CubeStateChanged,
+    Event,
+    EventLoopBlocked,
+    HealingStepTaken,
+)
 from cubekit.ports.http.peers import Collect, Part
 from cubekit.runtime.bus import Bus
 from cubekit.runtime.healing import Healing, HealingStep
@@ -24,7 +31,7 @@ _log = logging.getLogger("cubekit.workers")
 _LAST_WORDS = 2.0
 """Seconds that a worker waits for its master to listen, before it ends."""
 
-_OWN_AFFAIRS = (CubeHealthChanged, CubeRegistered, CubeStateChanged, EventLoopBlocked)
+_OWN_AFFAIRS = (CubeHealthChanged, CubeRegistered, CubeStateChanged, EventLoopBlocked, HealingStepTaken)
 """Events that concern one worker only."""
 
 

@@ -47,6 +47,7 @@ class Master:
     :param ready: called once all workers are ready.
     :param note: told what happens, for people.
     :param patience: seconds that a worker has to answer what another one asks.
+    :param leave_within: seconds in which a worker ends that was told to; then it is killed.
     :param leaks: finds workers that are to be replaced for the memory that they have.
     :param one_at_a_time: let a worker end before its successor starts: it has a cube of which there may be only one.
     """
@@ -60,6 +61,7 @@ class Master:
         ready: Callable[[], None],
         note: Callable[[str], None],
         patience: float = PATIENCE,
+        leave_within: float = math.inf,
         leaks: Leaks | None = None,
         one_at_a_time: bool = False,
     ) -> None:
@@ -70,6 +72,7 @@ class Master:
         """Those who want to know how the replacement ends."""
         self._ready = ready
         self._note = note
+        self._leave_within = leave_within
         self._leaks = leaks or Leaks(RecycleSection())
         self._one_at_a_time = one_at_a_time
         self._recycled: str | None = None
@@ -83,6 +86,8 @@ class Master:
         self._announced = False
         self._replacing: Slot | None = None
         """Whose worker is being replaced; others may follow."""
+        self._asked_for = False
+        """Whether all are to be replaced after the one that is being recycled."""
         self._stopping = False
         self._failure: Diagnostic | None = None
         self.forced = False
@@ -149,12 +154,18 @@ class Master:
                 self._command(*command)
         self._control.tidy()
         self._look_for_leaks()
+        self._end_the_stuck()
         if signalled:  # last: a worker that has ended may have said something before
             for number in signals.recv(4096):
                 self._obey(signal.Signals(number))
 
     def _patience(self) -> float | None:
-        patience = min(self._switchboard.patience(), self._control.patience(), self._leaks.patience())
+        patience = min(self._switchboard.patience(), self._control.patience())
+        if self._may_recycle:
+            patience = min(patience, self._leaks.patience())
+        for worker in self._workers.values():
+            if worker.leaving_since is not None:
+                patience = min(patience, worker.leaving_since + self._leave_within - time.monotonic())
         return None if patience == math.inf else max(0.0, patience)
 
     def _obey(self, number: signal.Signals) -> None:
@@ -171,13 +182,27 @@ class Master:
             self._stop()
 
     def _replace(self) -> None:
+        self._asked_for = self._replacing is not None
         if self._announced and not self._stopping and self._replacing is None:
             self._note("replacing the workers one by one")
             self._to_replace.extend(self._slots)
             self._replace_next()
 
+    @property
+    def _may_recycle(self) -> bool:
+        return self._announced and not self._stopping and self._replacing is None
+
+    def _end_the_stuck(self) -> None:
+        """End workers that do not: nothing else would, and others wait for it."""
+        now = time.monotonic()
+        for worker in self._workers.values():
+            if worker.leaving_since is not None and now >= worker.leaving_since + self._leave_within:
+                worker.leaving_since = math.inf  # once
+                self._note(f"worker {worker.slot.index} (process {worker.pid}) does not end, and is killed")
+                os.kill(worker.pid, signal.SIGKILL)
+
     def _look_for_leaks(self) -> None:
-        if not self._announced or self._stopping or self._replacing is not None:
+        if not self._may_recycle:
             return
         if (leak := self._leaks.look(self._switchboard.serving)) is not None:
             worker, self._recycled = leak
@@ -186,10 +211,13 @@ class Master:
             self._replace_next()
 
     def _replaced(self, problem: str | None) -> None:
-        replaced = "all workers have" if self._recycled is None else "the worker has"
+        was_one = self._recycled is not None
         self._replacing = self._recycled = None
         self._to_replace.clear()
-        self._note(problem or f"{replaced} been replaced")
+        self._note(problem or f"{'the worker has' if was_one else 'all workers have'} been replaced")
+        if was_one and self._asked_for and not self._stopping:
+            self._replace()  # somebody has asked for all of them meanwhile
+            return
         waiting, self._waiting = self._waiting, []
         for client in waiting:
             self._control.answer(client, {"done": problem is None, "problem": problem})
@@ -279,7 +307,7 @@ class Master:
         if self._replacing is slot and self._recycled is not None:
             worker.say({"do": "note", "reason": self._recycled, "worker": slot.index})
         if before is not None:
-            _let_go(before)
+            before.let_go()
         elif self._replacing is slot:
             self._replace_next()  # its predecessor has died in the meantime
         elif not self._announced and len(self._switchboard.serving) == len(self._slots):
@@ -292,12 +320,6 @@ class Master:
             return
         slot = self._replacing = self._to_replace.popleft()
         if self._one_at_a_time and slot.serving is not None:
-            _let_go(slot.serving)
+            slot.serving.let_go()
         elif slot.successor is None:
             self._fork(slot)
-
-
-def _let_go(worker: Process) -> None:
-    """Have a worker finish what it does, and end."""
-    worker.leaving = True
-    worker.say({"do": "leave"})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -32,8 +33,8 @@ class Process:
         """Whether it serves, or has served."""
         self.counted: list[Family] = []
         """The metrics that it has told last."""
-        self.leaving = False
-        """Whether it was told to stop."""
+        self.leaving_since: float | None = None
+        """When it was told to stop, as `time.monotonic` counts; None if it was not."""
 
     def say(self, message: dict[str, Any]) -> None:
         """Send a message, when there is room."""
@@ -60,10 +61,20 @@ class Process:
         except ConnectionError:
             self.connected = False
 
+    @property
+    def leaving(self) -> bool:
+        """Whether it was told to stop."""
+        return self.leaving_since is not None
+
     def stop(self) -> None:
         """Tell it to stop."""
-        self.leaving = True
+        self.leaving_since = time.monotonic()
         os.kill(self.pid, signal.SIGTERM)
+
+    def let_go(self) -> None:
+        """Have it finish what it does, and end: another serves in its place, or will."""
+        self.leaving_since = time.monotonic()
+        self.say({"do": "leave"})
 
 
 class Slot:

@@ -22,7 +22,7 @@ from cubekit import (
 )
 from cubekit.runtime.instances import State
 from cubekit.runtime.service import Service
-from cubekit.testing import ControlledClock, Part, compose_parts, crash, running
+from cubekit.testing import ControlledClock, Part, compose_parts, crash, failing, running
 
 pytestmark = pytest.mark.anyio
 
@@ -109,13 +109,23 @@ async def test_calls_go_to_another_provider_while_the_first_is_not_well(caplog: 
             event = await anext(aiter(events))
         assert (event.step, event.instance) == ("fail_over", "first")
         assert event.reason == 'calls of reader.source go to "second"'
-        assert 'healing of cube "first": fail over' in caplog.text
+        assert "healing of first: fail over" in caplog.text
         first.ill = ""
+        await looked(service, clock)
         await looked(service, clock)
         assert await service.call("reader.ask") == "first"
         assert steps(service) == [("fail_over", "first"), ("fail_over", "second")]
         assert service.healing.counts["first", service.healing.recent[0].step] == 1
-        assert service.healing.recent[0].at == clock.time() - service.plan.health.max_age
+        assert service.healing.recent[0].at == clock.time() - 2 * service.plan.health.max_age
+
+
+async def test_a_provider_that_comes_and_goes_with_every_call_is_told_once() -> None:
+    clock = ControlledClock()
+    async with running(TWO, clock=clock) as service:
+        for turn in range(50):
+            with failing(service, "first.read", Unavailable("not now"), times=turn % 2):
+                assert await service.call("reader.ask") == ("second" if turn % 2 else "first")
+        assert steps(service) == [("fail_over", "first")]
 
 
 async def test_a_crash_is_a_restart_and_too_many_are_the_end() -> None:
@@ -159,6 +169,24 @@ async def test_a_cube_that_is_not_well_for_too_long_is_recycled() -> None:
             for _ in range(5):
                 await looked(service, clock)
             await anyio.sleep_forever()
+
+
+async def test_the_time_that_a_cube_was_down_or_the_clock_was_set_does_not_count() -> None:
+    clock = ControlledClock()
+    supervise = {"default": {"unhealthy": "12s", "backoff": "40s..40s"}}
+    async with running({"spring": Spring}, clock=clock, supervise=supervise) as service:
+        await crash(service, "spring")
+        for _ in range(8):
+            await looked(service, clock)
+        while service.instances["spring"].life is None:
+            await anyio.lowlevel.checkpoint()
+        cube: Any = service.instances["spring"].living()
+        cube.ill = "warming up"
+        await looked(service, clock)
+        clock.jump(3_600)
+        await looked(service, clock)
+        assert service.instances["spring"].living() is cube
+        assert steps(service) == [("restart", "spring")]
 
 
 async def test_a_breaker_that_opens_and_closes() -> None:

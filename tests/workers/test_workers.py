@@ -322,3 +322,26 @@ def test_growth_counts_from_when_a_worker_was_settled(service: Path) -> None:
             running.call("leak", mib=5)
         running.until_note("is recycled: it has grown by")
         running.until_note("the worker has been replaced")
+
+
+def test_a_limit_that_no_worker_can_keep_recycles_nobody(service: Path) -> None:
+    service.write_text(service.read_text() + '[recycle]\nmemory = "20MiB"\nevery = "50ms"\n')
+    with up(service, workers=1) as running:
+        [before] = running.pids()
+        for _ in range(40):
+            assert running.call("pid") == before
+        assert running.request("/cubes")["healing"] == []
+
+
+def test_who_asks_for_a_replacement_while_one_worker_is_recycled_gets_it(service: Path) -> None:
+    service.write_text(service.read_text() + LEAKING)
+    with up(service) as running:
+        before = running.pids()
+        os.mkfifo("gate")
+        running.call("leak")
+        running.until_note("is recycled: it has")
+        with start_held():
+            running.process.send_signal(signal.SIGHUP)
+        running.until_note("the worker has been replaced")
+        running.until_note("all workers have been replaced")
+        assert not running.pids() & before

@@ -76,7 +76,9 @@ def _together(documents: list[dict[str, Any]]) -> dict[str, Any]:
     cubes = []
     for copies in zip(*(document["cubes"] for document in documents), strict=True):
         worst = max(copies, key=lambda cube: _STATES.index(cube["state"]))
-        cubes.append({**worst, "restarts": sum(cube["restarts"] for cube in copies)})
+        # Each worker has a queue of its own, so that together they have room for as many more.
+        queue = None if worst["queue"] is None else sum(cube["queue"] for cube in copies)
+        cubes.append({**worst, "restarts": sum(cube["restarts"] for cube in copies), "queue": queue})
     healing = sorted((step for document in documents for step in document["healing"]), key=itemgetter("at"))
     return {**documents[0], "healing": healing, "cubes": cubes}
 
