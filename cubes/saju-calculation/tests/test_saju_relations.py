@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import cubekit_saju
-from cubekit_saju._analysis import hapchung
+from cubekit_saju._analysis import relations as kinds
 from cubekit_saju._analysis.settings import settings_of
 
 PILLARS = st.integers(0, 59)
@@ -79,17 +79,17 @@ class TestHapchung:
 
     @given(st.integers(0, 11), st.integers(0, 11), st.booleans())
     def test_the_order_of_two_does_not_matter(self, a: int, b: int, extended: bool) -> None:
-        assert hapchung.branch_relations(a, b, extended, 1) == hapchung.branch_relations(b, a, extended, 1)
+        assert kinds.branch_relations(a, b, extended, 1) == kinds.branch_relations(b, a, extended, 1)
 
     @given(st.integers(0, 9))
     def test_every_stem_combines_with_one(self, stem: int) -> None:
-        partners = [b for b in range(10) if "cheonganHap" in dict(hapchung.stem_relations(stem, b, False))]
+        partners = [b for b in range(10) if "cheonganHap" in dict(kinds.stem_relations(stem, b, False))]
         assert partners == [(stem + 5) % 10]
 
     @given(st.integers(0, 11))
     def test_every_branch_has_one_partner_of_each_kind(self, branch: int) -> None:
         for kind in ("yukhap", "chung", "hae", "pa", "wonjin", "gwimun"):
-            partners = [b for b in range(12) if kind in dict(hapchung.branch_relations(branch, b, False, 1))]
+            partners = [b for b in range(12) if kind in dict(kinds.branch_relations(branch, b, False, 1))]
             assert len(partners) == 1, kind
 
     @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from cubekit_saju._analysis import hapchung, sinsal, strength, yongsin
+from cubekit_saju._analysis import relations as kinds
+from cubekit_saju._analysis import sinsal, strength, yongsin
 from cubekit_saju._analysis.vocabulary import BRANCHES_HANJA, ELEMENTS, STEMS_HANJA
 
 DOCUMENT = Path(__file__).resolve().parent.parent / "docs" / "tables.md"
@@ -58,27 +59,27 @@ def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 
 def relations() -> Iterator[tuple[str, str, str, str]]:
     """Return the rows of all kinds of relations."""
-    members: dict[str, list[str]] = {kind: [] for kind in hapchung.NAMES}
+    members: dict[str, list[str]] = {kind: [] for kind in kinds.NAMES}
     standard: set[str] = set()
     for number, names, between in (
-        (10, STEMS_HANJA, lambda a, b, extended: hapchung.stem_relations(a, b, extended)),
-        (12, BRANCHES_HANJA, lambda a, b, extended: hapchung.branch_relations(a, b, extended, FIRE)),
+        (10, STEMS_HANJA, lambda a, b, extended: kinds.stem_relations(a, b, extended)),
+        (12, BRANCHES_HANJA, lambda a, b, extended: kinds.branch_relations(a, b, extended, FIRE)),
     ):
         for a in range(number):
             for b in range(a, number):
                 standard |= {kind for kind, _ in between(a, b, False)}
                 for kind, element in between(a, b, True):
                     members[kind].append(names[a] + names[b] + combined(element))
-    for kind, branches, element in hapchung._wholes():
+    for kind, branches, element in kinds.wholes_of_three():
         standard.add(kind)
         members[kind].append("".join(BRANCHES_HANJA[branch] for branch in branches) + combined(element))
-    for kind, name in hapchung.NAMES.items():
+    for kind, name in kinds.NAMES.items():
         yield f"`{kind}`", name, " ".join(members[kind]), "always" if kind in standard else "`hapchung: extended`"
 
 
 def combined(element: int) -> str:
     """Return what a relation combines to, as it stands behind its members."""
-    return "" if element == hapchung.NO_ELEMENT else f"→{ELEMENTS[element]}"
+    return "" if element == kinds.NO_ELEMENT else f"→{ELEMENTS[element]}"
 
 
 def chosen(identity: tuple[str, str, str], option: str, targets: str) -> tuple[str, str, str, str]:

@@ -133,6 +133,7 @@ class Sinsal(Model):
     """A sinsal (신살) and where it falls."""
 
     id: str
+    """``docs/tables.md`` of the saju-calculation cube has all, with their targets."""
     name: str
     hanja: str
     basis: str

@@ -8,6 +8,14 @@ from __future__ import annotations
 from itertools import combinations, permutations
 from typing import TYPE_CHECKING, Final
 
+from cubekit_saju._analysis.relations import (
+    NAMES,
+    NO_ELEMENT,
+    PARTS_OF,
+    branch_relations,
+    stem_relations,
+    wholes_of_three,
+)
 from cubekit_saju._analysis.vocabulary import (
     BRANCHES,
     BRANCHES_HANJA,
@@ -22,85 +30,8 @@ from cubekit_saju.results.pillars import Relation
 if TYPE_CHECKING:
     from mypy_extensions import i64
 
-NAMES: Final[dict[str, str]] = {
-    "cheonganHap": "천간합", "cheonganChung": "천간충", "cheonganGeuk": "천간극",
-    "yukhap": "육합", "samhap": "삼합", "banhap": "반합", "gahap": "가합", "banghap": "방합", "junbanghap": "준방합",
-    "chung": "충", "samhyeong": "삼형", "hyeong": "형", "sanghyeong": "상형", "jahyeong": "자형",
-    "pa": "파", "hae": "해", "wonjin": "원진", "gwimun": "귀문관", "amhap": "암합",
-}  # fmt: skip
-"""Every kind of relation with its Korean name."""
-
-NO_ELEMENT: Final = -1
-
-_YUKHAP_ELEMENTS: Final = {(0, 1): 2, (2, 11): 0, (3, 10): 1, (4, 9): 3, (5, 8): 4}
-_OMI: Final = (6, 7)
-_SAMHAP: Final = (((8, 0, 4), 4), ((11, 3, 7), 0), ((2, 6, 10), 1), ((5, 9, 1), 3))
-_BANGHAP: Final = (((2, 3, 4), 0), ((5, 6, 7), 1), ((8, 9, 10), 3), ((11, 0, 1), 4))
-_SAMHYEONG: Final = ((2, 5, 8), (1, 10, 7))
-_SANGHYEONG: Final = ((0, 3),)
-_JAHYEONG: Final = (4, 6, 9, 11)
-_PA: Final = ((0, 9), (1, 4), (2, 11), (3, 6), (5, 8), (7, 10))
-_WONJIN: Final = ((0, 7), (1, 6), (2, 9), (3, 8), (4, 11), (5, 10))
-_GWIMUN: Final = ((0, 9), (1, 6), (2, 7), (3, 8), (4, 11), (5, 10))
-_AMHAP: Final = ((0, 10), (1, 2), (3, 8), (6, 11), (2, 7))
-
 _PAIRS: Final = ((0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3))
 _TRIPLES: Final = ((0, 1, 2), (0, 1, 3), (0, 2, 3), (1, 2, 3))
-_PARTS_OF: Final = {"samhap": ("banhap", "gahap"), "banghap": ("junbanghap",), "samhyeong": ("hyeong",)}
-"""What is part of a whole is not reported beside it."""
-
-
-def stem_relations(a: int, b: int, extended: bool) -> list[tuple[str, int]]:
-    """Return kind and element of what two stems are to each other; the order does not matter."""
-    found: list[tuple[str, int]] = []
-    low, distance = min(a, b), abs(a - b)
-    if distance == 5:
-        found.append(("cheonganHap", (low + 2) % 5))
-    elif distance == 6:
-        found.append(("cheonganChung", NO_ELEMENT))
-    elif extended and (a // 2 - b // 2) % 5 in (2, 3):
-        found.append(("cheonganGeuk", NO_ELEMENT))
-    return found
-
-
-def branch_relations(a: int, b: int, extended: bool, omi: int) -> list[tuple[str, int]]:
-    """Return kind and element of what two branches are to each other; the order does not matter.
-
-    :param omi: element that 午 and 未 combine to, or `NO_ELEMENT`.
-    """
-    found: list[tuple[str, int]] = []
-    pair = (min(a, b), max(a, b))
-    if (a + b) % 12 == 1:
-        found.append(("yukhap", omi if pair == _OMI else _YUKHAP_ELEMENTS[pair]))
-    if a != b:
-        for members, element in _SAMHAP:
-            if a in members and b in members:
-                if members[1] in pair:
-                    found.append(("banhap", element))
-                elif extended:
-                    found.append(("gahap", element))
-        for members, element in _BANGHAP:
-            if extended and a in members and b in members:
-                found.append(("junbanghap", element))
-    if (a - b) % 12 == 6:
-        found.append(("chung", NO_ELEMENT))
-    if any(a != b and a in members and b in members for members in _SAMHYEONG):
-        found.append(("hyeong", NO_ELEMENT))
-    if pair in _SANGHYEONG:
-        found.append(("sanghyeong", NO_ELEMENT))
-    if a == b and a in _JAHYEONG:
-        found.append(("jahyeong", NO_ELEMENT))
-    if pair in _PA:
-        found.append(("pa", NO_ELEMENT))
-    if (a + b) % 12 == 7:
-        found.append(("hae", NO_ELEMENT))
-    if pair in _WONJIN:
-        found.append(("wonjin", NO_ELEMENT))
-    if pair in _GWIMUN:
-        found.append(("gwimun", NO_ELEMENT))
-    if extended and pair in _AMHAP:
-        found.append(("amhap", NO_ELEMENT))
-    return found
 
 
 def _relation(
@@ -275,7 +206,7 @@ class Hapchung:
             )
             for names in combinations(both, 3)
             if not (first.keys() >= set(names) or second.keys() >= set(names))
-            for kind, members, element in _wholes()
+            for kind, members, element in wholes_of_three()
             if {both[name] % 12 for name in names} == set(members)
         ]
         return stems + wholes + _without_parts(pairs, wholes)
@@ -299,20 +230,12 @@ def _without_parts(pairs: list[Relation], wholes: list[Relation]) -> list[Relati
 
 
 def _is_part(pair: Relation, whole: Relation) -> bool:
-    return pair["kind"] in _PARTS_OF[whole["kind"]] and all(pillar in whole["pillars"] for pillar in pair["pillars"])
-
-
-def _wholes() -> list[tuple[str, tuple[int, int, int], int]]:
-    return (
-        [("samhap", members, element) for members, element in _SAMHAP]
-        + [("banghap", members, element) for members, element in _BANGHAP]
-        + [("samhyeong", members, NO_ELEMENT) for members in _SAMHYEONG]
-    )
+    return pair["kind"] in PARTS_OF[whole["kind"]] and all(pillar in whole["pillars"] for pillar in pair["pillars"])
 
 
 def _add_wholes(triples: dict[int, Relation], number: int, pillars: list[str], adjacent: bool) -> None:
     """Add the wholes that three pillars can make, by the number of the three and their branches."""
-    for kind, members, element in _wholes():
+    for kind, members, element in wholes_of_three():
         for a, b, c in permutations(members):
             triples[((number * 12 + a) * 12 + b) * 12 + c] = _relation(
                 kind, element, [a, b, c], of_stems=False, pillars=pillars, adjacent=adjacent
@@ -322,9 +245,9 @@ def _add_wholes(triples: dict[int, Relation], number: int, pillars: list[str], a
 def _whole_bits() -> list[int]:
     """Return, for every three branches, the bit of the whole that they make, or 0."""
     found = [0] * 1_728
-    for kind, members, _ in _wholes():
+    for kind, members, _ in wholes_of_three():
         for a, b, c in permutations(members):
-            found[(a * 12 + b) * 12 + c] = 1 << list(_PARTS_OF).index(kind)
+            found[(a * 12 + b) * 12 + c] = 1 << list(PARTS_OF).index(kind)
     return found
 
 
@@ -333,5 +256,5 @@ _WHOLE_BITS: Final[list[int]] = _whole_bits()
 
 def _kept(pairs: list[Relation], wholes: int) -> list[Relation]:
     """Return the relations that are no part of one of some wholes, which are given by their bits."""
-    parts = [part for bit, of_whole in enumerate(_PARTS_OF.values()) if wholes >> bit & 1 for part in of_whole]
+    parts = [part for bit, of_whole in enumerate(PARTS_OF.values()) if wholes >> bit & 1 for part in of_whole]
     return [pair for pair in pairs if pair["kind"] not in parts]

@@ -12,9 +12,10 @@ from cubekit_saju._analysis.elements import (
     NONE,
     stage,
 )
-from cubekit_saju._analysis.hapchung import NO_ELEMENT, Hapchung
+from cubekit_saju._analysis.hapchung import Hapchung
 from cubekit_saju._analysis.luck import FLOOR, INT_DAYS_REM2_UP, ROUND, month_parts, period_parts, year_parts
 from cubekit_saju._analysis.pillars import MIDNIGHT, SPLIT, ZI23
+from cubekit_saju._analysis.relations import NO_ELEMENT
 from cubekit_saju._analysis.sinsal import TABLES_VERSION, SinsalTables
 from cubekit_saju._analysis.vocabulary import STAGES, STEMS
 from cubekit_saju._analysis.weights import ElementWeights
