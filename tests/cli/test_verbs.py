@@ -173,7 +173,7 @@ def test_call_shows_results_as_their_cube_does() -> None:
 def test_call_failures() -> None:
     done = cubekit("call", EXAMPLE, "saju.calculate", "--birth-date", "1900-02-29", "--gender", "male")
     assert (done.returncode, done.stdout) == (1, "")
-    assert "birthDate: There is no date 1900-02-29." in done.stderr
+    assert "birthDate: There is no date 1900-02-29: February 1900 has 28 days." in done.stderr
     error = payload("call", EXAMPLE, "saju.calculate", "{}", status=1)["error"]
     assert set(error["errors"]) == {"birthDate", "gender"}
     assert cubekit("call", EXAMPLE, "saju.calculat", "{}").returncode == 3
