@@ -105,9 +105,13 @@ class Human(logging.Formatter):
         line = read_record(record)
         moment = time.strftime("%H:%M:%S", time.localtime(record.created))
         where = f" [trace {line.trace_id}]" if line.trace_id and line.trace_id not in line.message else ""
-        message = _CONTROL.sub(_escaped, line.message).replace("\n", "\n    ")
-        text = f"{moment} {line.level.upper():<8} {line.cube or line.logger}: {message}{where}"
-        return f"{text}\n{line.exception.rstrip()}" if line.exception else text
+        whose = _printable(line.cube or line.logger)
+        text = f"{moment} {line.level.upper():<8} {whose}: {_printable(line.message)}{where}"
+        return f"{text}\n    {_printable(line.exception.rstrip())}" if line.exception else text
+
+
+def _printable(text: str) -> str:
+    return _CONTROL.sub(_escaped, text).replace("\n", "\n    ")
 
 
 def _escaped(found: re.Match[str]) -> str:
