@@ -183,6 +183,23 @@ async def test_only_those_nearby_or_with_the_scope_may_look(operation: str) -> N
                 await service.call(f"monitoring.{operation}", context)
 
 
+@pytest.mark.parametrize(
+    ("trusted", "admitted"), [("*", False), ("127.0.0.1,10.0.0.0/8", False), ("127.0.0.1, ::1", True), ("", True)]
+)
+async def test_nobody_is_nearby_where_others_may_forward(
+    trusted: str, admitted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORWARDED_ALLOW_IPS", trusted)
+    nearby = CallContext(client="127.0.0.1")
+    async with monitored() as service:
+        await service.call("monitoring.logs", nearby._replace(caller=Caller("ada", frozenset({"monitoring"}))))
+        if admitted:
+            await service.call("monitoring.logs", nearby)
+        else:
+            with pytest.raises(PermissionDenied, match='scope "monitoring"'):
+                await service.call("monitoring.logs", nearby)
+
+
 async def test_monitoring_survives_its_own_crash() -> None:
     async with monitored() as service:
         states = service.bus.subscribe(CubeStateChanged)
