@@ -301,5 +301,13 @@ async def test_a_thousand_alerts_of_one_rule_are_enough(caplog: pytest.LogCaptur
             shop.stock.set(0, {"item": f"hat {number}"})
         await clock.advance(15)
         await clock.advance(15)
-        assert len(await service.call("monitoring.alerts")) == 1000
+        before = await service.call("monitoring.alerts")
+        assert len(before) == 1000
+        shop.stock.set(100, {"item": "hat 0"})
+        await clock.advance(15)
+        assert "resolved" in {alert.state for alert in await service.call("monitoring.alerts")}
+        shop.stock.set(0, {"item": "hat 0"})
+        await clock.advance(15)
+        after = [alert for alert in await service.call("monitoring.alerts") if alert.state == "resolved"]
+        assert [alert.labels for alert in after] == [{"item": "hat 0"}], "the return of one resolves no other"
     assert caplog.text.count("by more than 1000 sets of labels") == 1
