@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
@@ -12,10 +13,13 @@ if TYPE_CHECKING:
     from cubekit.ground.colours import Colour
     from cubekit.ground.diagnostics import Diagnostic
 
-__all__ = ["Console", "console"]
+__all__ = ["Console", "console", "printable", "printable_line"]
 
 SCHEMA = 1
 """Version of the JSON that commands print."""
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Would move the cursor of a terminal, or worse."""
 
 
 class Console:
@@ -62,6 +66,21 @@ class Console:
         return f"\033[38;5;{colour.ansi}m{text}\033[0m"
 
 
+def printable(text: str, indent: str = "    ") -> str:
+    """Return what somebody else has said so that a terminal shows it, and it cannot pass for a line of its own."""
+    return _CONTROL.sub(_escaped, text).replace("\n", f"\n{indent}")
+
+
+def printable_line(text: str) -> str:
+    """Return it as one line."""
+    return printable(text, indent="").replace("\n", r"\n")
+
+
+def _escaped(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+
+
 def table(rows: Sequence[Sequence[str]]) -> str:
     """Return rows as aligned columns."""
     widths = [max(_width(cell) for cell in column) for column in zip(*rows, strict=True)]
@@ -73,7 +92,6 @@ def table(rows: Sequence[Sequence[str]]) -> str:
 
 def _width(text: str) -> int:
     """Columns that a text takes in a terminal: East-Asian wide characters and squares take two, escapes none."""
-    import re
     import unicodedata
 
     visible = re.sub(r"\033\[[0-9;]*m", "", text)

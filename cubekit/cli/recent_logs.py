@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cubekit.cli.console import console
+from cubekit.cli.console import console, printable, printable_line
 from cubekit.cli.options import DEFAULT_URL, Json, Url
 from cubekit.ground.diagnostics import CubekitError, Diagnostic
 
@@ -52,5 +52,6 @@ def _path(url: str, manifest: dict[str, Any]) -> str:
 def _text(line: Line) -> str:
     whose = line["cube"] or line["logger"]
     trace = f"  [trace {line['traceId']}]" if line["traceId"] else ""
-    text = f"{line['time']} {line['level'].upper():<7} {whose}: {line['message']}{trace}"
-    return f"{text}\n{line['exception']}" if line["exception"] else text
+    head = printable_line(f"{line['time']} {line['level'].upper():<7} {whose}: ")
+    text = f"{head}{printable(line['message'])}{printable_line(trace)}"
+    return f"{text}\n    {printable(line['exception'].rstrip())}" if line["exception"] else text

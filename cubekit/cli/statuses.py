@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cubekit.cli.console import console, table
+from cubekit.cli.console import console, printable_line, table
 from cubekit.cli.options import DEFAULT_URL, Json, Url
 from cubekit.cli.watching import Interval, watch
 
@@ -48,7 +48,8 @@ def _look(url: str) -> tuple[str, Document]:
     checks: dict[str, list[Document]] = health["checks"]
     cubes = [{**cube, "health": checks.get(f"{cube['name']}:state", [])} for cube in manifest["cubes"]]
     process = {name: checks[name] for name in _PROCESS if name in checks}
-    rows = [_HEAD, *_tree(cubes), *(_row(_PROCESS[name], entries) for name, entries in process.items())]
+    shown = {name: _printable(entries) for name, entries in process.items()}
+    rows = [_HEAD, *_tree(_printable(cubes)), *(_row(_PROCESS[name], entries) for name, entries in shown.items())]
     healing = manifest["healing"]
     payload = {
         "service": manifest["service"],
@@ -57,10 +58,19 @@ def _look(url: str) -> tuple[str, Document]:
         "process": process,
         "healing": healing,
     }
-    text = f"{manifest['service']} at {url}: {health['status']}\n\n{table(rows)}"
+    text = f"{printable_line(manifest['service'])} at {url}: {health['status']}\n\n{table(rows)}"
     if healing:
-        text += f"\n\n{table([_HEALING_HEAD, *map(_healing_row, healing[-_STEPS_SHOWN:])])}"
+        text += f"\n\n{table([_HEALING_HEAD, *map(_healing_row, _printable(healing[-_STEPS_SHOWN:]))])}"
     return text, payload
+
+
+def _printable(said: Any) -> Any:
+    """What a service has said, with all its texts as one line each."""
+    if isinstance(said, str):
+        return printable_line(said)
+    if isinstance(said, dict):
+        return {_printable(key): _printable(value) for key, value in said.items()}
+    return [_printable(one) for one in said] if isinstance(said, list) else said
 
 
 def _healing_row(taken: Document) -> list[str]:

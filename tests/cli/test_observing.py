@@ -18,6 +18,8 @@ import pytest
 from httpx2 import AsyncClient
 
 from cubekit import Cube, Health, NotFound, contract, operation
+from cubekit.cli import recent_logs, statuses
+from cubekit.cli.console import printable_line
 from cubekit.cli.figures import quantile
 from cubekit.ground.colours import Colour
 from cubekit.ports.http import HttpServer
@@ -240,7 +242,7 @@ async def test_logs_are_shown_with_the_newest_last() -> None:
         assert await shown("logs", "--url", url) == (
             0,
             "2026-11-21T09:00:00Z INFO    x: older  [trace abc]\n"
-            "2026-11-21T09:00:01Z ERROR   store: newer\nTraceback …\n",
+            "2026-11-21T09:00:01Z ERROR   store: newer\n    Traceback …\n",
         )
         status, text = await shown("logs", "--url", url, "--cube", "store", "--json")
         assert (status, [line["message"] for line in json.loads(text)["logs"]]) == (0, ["newer"])
@@ -266,3 +268,14 @@ async def test_status_shows_what_was_healed() -> None:
 async def page(url: str, path: str) -> str:
     async with AsyncClient(base_url=url) as client:
         return (await client.get(path)).text
+
+
+def test_what_a_service_says_cannot_command_the_terminal() -> None:
+    forged = "x\n2026-11-21 INFO auth: admin\x1b[2J\x9b\u202e"
+    line = {"time": "t", "level": "error", "cube": "auth", "traceId": None, "message": forged, "exception": forged}
+    shown = recent_logs._text(line)
+    assert all(below.startswith("    ") for below in shown.split("\n")[1:])
+    assert shown.replace("\n", "").isprintable()
+    assert statuses._printable([{forged: forged, "n": 1}]) == [
+        {printable_line(forged): r"x\n2026-11-21 INFO auth: admin\x1b[2J\x9b\u202e", "n": 1}
+    ]

@@ -11,8 +11,9 @@ from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 from opentelemetry.trace import format_trace_id
 
 from cubekit import CallContext, Cube, Distribution, MetricKind, contract, operation
-from cubekit.authoring.telemetry import RUNTIME_METRICS, prometheus_name
-from cubekit.testing import http_client, running
+from cubekit.authoring.telemetry import OPERATION_CALLS, RUNTIME_METRICS, prometheus_name
+from cubekit.runtime.measuring import measure
+from cubekit.testing import Part, http_client, running
 
 pytestmark = pytest.mark.anyio
 
@@ -117,3 +118,16 @@ async def test_every_metric_of_the_runtime_is_measured_and_shown() -> None:
 )
 async def test_names_for_prometheus(name: str, unit: str, expected: str) -> None:
     assert prometheus_name(name, unit) == expected
+
+
+@pytest.mark.anyio
+async def test_success_and_mistakes_are_measured_before_the_first() -> None:
+    class Quiet(Cube):
+        """Nobody calls it."""
+
+        @operation
+        async def wait(self) -> None: ...
+
+    async with running({"quiet": Part(Quiet)}) as service:
+        (calls,) = [one for one in await measure(service) if one.definition is OPERATION_CALLS]
+    assert list(calls.points) == [(("quiet", "wait", "OK"), 0), (("quiet", "wait", "INTERNAL"), 0)]

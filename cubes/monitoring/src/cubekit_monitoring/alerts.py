@@ -99,7 +99,8 @@ class Alerts:
         values = change(watch.history, rule.quantile)
         met = {labels: value for labels, value in values.items() if rule.is_met(value)}
         if len(met) > _MOST_SERIES:
-            met = dict(list(met.items())[:_MOST_SERIES])
+            # Those that are open stay so: another one that begins is no reason to resolve them.
+            met = dict(sorted(met.items(), key=lambda item: item[0] not in watch.alerts)[:_MOST_SERIES])
             if not watch.crowded:
                 self._log.warning("rule %s is met by more than %d sets of labels at once", rule.name, _MOST_SERIES)
             watch.crowded = True

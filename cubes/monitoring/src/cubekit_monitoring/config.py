@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.util import find_spec
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, HttpUrl, SecretStr, field_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, HttpUrl, SecretStr, field_validator
 
 from cubekit_monitoring.quantities import Duration, Rate, Size
 from cubekit_monitoring.rules import STANDARD_RULES, Rule
@@ -20,6 +20,16 @@ def _lower(value: Any) -> Any:
 Level = Annotated[Literal["debug", "info", "warning", "error", "critical"], BeforeValidator(_lower)]
 
 
+def _sendable(value: SecretStr) -> SecretStr:
+    text = value.get_secret_value()
+    if not (text.isascii() and text.isprintable()):
+        raise ValueError("a header of printable ASCII characters")
+    return value
+
+
+HeaderValue = Annotated[SecretStr, AfterValidator(_sendable)]
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -31,7 +41,7 @@ class Export(_Section):
     """Of the collector, without a path: ``http://127.0.0.1:4318``. None exports nothing."""
     protocol: Literal["http", "grpc"] = "http"
     signals: frozenset[Literal["metrics", "spans", "logs"]] = frozenset({"metrics", "spans", "logs"})
-    headers: dict[str, SecretStr] = {}
+    headers: dict[str, HeaderValue] = {}
     """Sent along with every export."""
     interval: Duration = 5.0
     """Between two exports of a signal."""
@@ -74,7 +84,7 @@ class Webhook(_Section):
     """Somebody who is told of alerts by HTTP."""
 
     url: HttpUrl
-    headers: dict[str, SecretStr] = {}
+    headers: dict[str, HeaderValue] = {}
     severities: frozenset[Literal["info", "warning", "critical"]] = frozenset({"info", "warning", "critical"})
     timeout: Duration = 5.0
     tries: int = Field(default=5, ge=1, le=100)

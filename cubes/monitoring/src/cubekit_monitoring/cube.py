@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
 from datetime import datetime
@@ -74,6 +75,7 @@ class Monitoring(Cube[Config]):
 
     def __init__(self) -> None:
         config = self.config
+        self._client_may_be_forged = _others_may_forward()
         self._producer = Producer(self.telemetry, self.log)
         self._otlp = Otlp(config.export, self.telemetry.resource) if config.export.endpoint else None
         line_queue: Queue[LogLine] = Queue(config.export.queue, config.export.batch)
@@ -211,7 +213,7 @@ class Monitoring(Cube[Config]):
         :raises PermissionDenied: if it is somebody else.
         """
         context = current_call()
-        local = context.client is None or _is_loopback(context.client)
+        local = context.client is None or (_is_loopback(context.client) and not self._client_may_be_forged)
         if not local and self.config.scope not in context.caller.scopes:
             raise PermissionDenied(
                 'This needs the scope "{scope}", or a call from the machine of the service.', scope=self.config.scope
@@ -258,3 +260,12 @@ def _is_loopback(address: str) -> bool:
         return ip_address(address).is_loopback
     except ValueError:  # a name, or the path of a unix socket
         return False
+
+
+def _others_may_forward() -> bool:
+    """Whether a caller on another machine may say in ``X-Forwarded-For`` where it is.
+
+    A cube does not see the socket's peer. The server believes the header of those in ``FORWARDED_ALLOW_IPS``.
+    """
+    trusted = os.environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1").split(",")
+    return not all(_is_loopback(address.strip()) for address in trusted if address.strip())

@@ -6,6 +6,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from threading import Lock as ThreadLock
 from typing import Generic, Protocol, TypeVar
@@ -85,11 +86,25 @@ class Queue(Generic[T]):
             self.dropped += len(batch)
 
 
+@dataclass
+class _Outcome(Generic[T]):
+    """What became of a batch."""
+
+    sent: int
+    left: Sequence[T]
+    """What the collector did not take."""
+    culprits: Sequence[T] = ()
+    """What can never be sent."""
+    error: Exception | None = None
+    """Why the last of the culprits cannot."""
+
+
 class Exporting(Generic[T]):
     """Sends what a source has, in a thread of its own, until it is cancelled.
 
     :param signal: what is sent, for messages.
-    :param send: sends one batch and returns whether it has arrived.
+    :param send: sends one batch and returns whether it has arrived. It raises if something in the batch cannot be sent,
+        and `OSError` like a collector that is away.
     """
 
     def __init__(
@@ -109,6 +124,7 @@ class Exporting(Generic[T]):
         self._clock = clock
         self._log = log
         self._tries = 0
+        self._has_culprits = False
         self._limiter = CapacityLimiter(1)
         self._alone = Lock()
         self._finished = False
@@ -137,28 +153,54 @@ class Exporting(Generic[T]):
             pass
 
     async def _deliver(self, batch: Sequence[T]) -> bool:
-        try:
-            # If the cube stops meanwhile, the thread goes on with its try.
-            arrived = await to_thread.run_sync(self._try, batch, abandon_on_cancel=True, limiter=self._limiter)
-        except Exception:  # noqa: BLE001 - whatever an exporter raises, the service goes on
-            self._log.exception("exporting %s failed", self.signal)
-            arrived = False
-        self._note(arrived)
-        if arrived:
-            self.sent += len(batch)
+        """Send a batch, and return whether the next one is worth a try."""
+        # If the cube stops meanwhile, the thread goes on with its try.
+        outcome = await to_thread.run_sync(self._try, batch, abandon_on_cancel=True, limiter=self._limiter)
+        self.sent += outcome.sent
+        arrived = outcome.sent > 0 and not outcome.left
+        had_culprits, self._has_culprits = self._has_culprits, bool(outcome.culprits)
+        if outcome.culprits:
+            self._source.give_up(outcome.culprits)
+            if not had_culprits:
+                self._log.error(
+                    "%d of the %s cannot be sent and are lost",
+                    len(outcome.culprits),
+                    self.signal,
+                    exc_info=outcome.error,
+                )
+        if outcome.sent or outcome.left or had_culprits:
+            self._note(arrived)
+        self._tries = self._tries + 1 if outcome.left else 0
+        if self._tries >= _TRIES:
             self._tries = 0
-            return True
-        self._tries += 1
-        if self._tries < _TRIES:
-            self._source.put_back(batch)
-        else:
-            self._tries = 0
-            self._source.give_up(batch)
-        return False
+            self._source.give_up(outcome.left)
+        elif outcome.left:
+            self._source.put_back(outcome.left)
+        return arrived
 
-    def _try(self, batch: Sequence[T]) -> bool:
+    def _try(self, batch: Sequence[T]) -> _Outcome[T]:
+        """Send a batch; if that raises, halves of it, until what is at fault is alone."""
         in_export.set(True)  # in the context of this try alone
-        return self._send(batch)
+        outcome = _Outcome[T](0, ())
+        parts = [batch]
+        while parts:
+            part = parts.pop()
+            try:
+                arrived = self._send(part)
+            except OSError:
+                arrived = False
+            except Exception as error:  # noqa: BLE001 - whatever an exporter raises, the service goes on
+                half = len(part) // 2
+                if half:
+                    parts += [part[half:], part[:half]]
+                else:
+                    outcome.culprits, outcome.error = [*outcome.culprits, *part], error
+                continue
+            if not arrived:
+                outcome.left = [item for rest in (part, *reversed(parts)) for item in rest]
+                break
+            outcome.sent += len(part)
+        return outcome
 
     def _note(self, arrived: bool) -> None:
         now = datetime.fromtimestamp(self._clock.time(), UTC)

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from cubekit import Model, current_call
 from opentelemetry import trace
 
-__all__ = ["CUBE_LOGGERS", "Human", "Json", "LogLine", "read_record"]
+__all__ = ["CUBE_LOGGERS", "Human", "Json", "LogLine", "encodable", "read_record"]
 
 CUBE_LOGGERS = "cubekit.cube."
 """What the name of a cube's logger begins with; the instance follows."""
@@ -21,6 +21,8 @@ _LONGEST = 8192
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 """Would move the cursor of a terminal, or worse."""
+
+_TRACE_ID = re.compile(r"[0-9a-f]{32}")
 
 
 class LogLine(Model):
@@ -47,17 +49,23 @@ class LogLine(Model):
 def read_record(record: logging.LogRecord) -> LogLine:
     """Return what a record says. To be called where it was logged, as the trace is that of the running call."""
     trace_id, span_id = _trace(record)
-    message = record.getMessage()
+    message = encodable(record.getMessage())
+    name = encodable(record.name)
     return LogLine(
         time=datetime.fromtimestamp(record.created, UTC),
         level=record.levelname.lower(),
-        logger=record.name,
-        cube=record.name.removeprefix(CUBE_LOGGERS) if record.name.startswith(CUBE_LOGGERS) else None,
+        logger=name,
+        cube=name.removeprefix(CUBE_LOGGERS) if name.startswith(CUBE_LOGGERS) else None,
         message=message if len(message) <= _LONGEST else f"{message[:_LONGEST]}…",
         trace_id=trace_id,
         span_id=span_id,
         exception=_traceback(record),
     )
+
+
+def encodable(text: str) -> str:
+    """Return a text that has a form in UTF-8: names of files may have lone surrogates."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _trace(record: logging.LogRecord) -> tuple[str | None, str | None]:
@@ -66,7 +74,7 @@ def _trace(record: logging.LogRecord) -> tuple[str | None, str | None]:
     if span.is_valid:
         return trace.format_trace_id(span.trace_id), trace.format_span_id(span.span_id)
     said = vars(record).get("trace_id")
-    if isinstance(said, str):
+    if isinstance(said, str) and _TRACE_ID.fullmatch(said):
         return said, None
     try:
         return current_call().trace_id, None
@@ -77,7 +85,7 @@ def _trace(record: logging.LogRecord) -> tuple[str | None, str | None]:
 def _traceback(record: logging.LogRecord) -> str | None:
     if not record.exc_info or record.exc_info[1] is None:
         return None
-    text = "".join(traceback.format_exception(record.exc_info[1]))
+    text = encodable("".join(traceback.format_exception(record.exc_info[1])))
     return text if len(text) <= _LONGEST else f"…{text[-_LONGEST:]}"
 
 
@@ -97,9 +105,13 @@ class Human(logging.Formatter):
         line = read_record(record)
         moment = time.strftime("%H:%M:%S", time.localtime(record.created))
         where = f" [trace {line.trace_id}]" if line.trace_id and line.trace_id not in line.message else ""
-        message = _CONTROL.sub(_escaped, line.message).replace("\n", "\n    ")
-        text = f"{moment} {line.level.upper():<8} {line.cube or line.logger}: {message}{where}"
-        return f"{text}\n{line.exception.rstrip()}" if line.exception else text
+        whose = _printable(line.cube or line.logger)
+        text = f"{moment} {line.level.upper():<8} {whose}: {_printable(line.message)}{where}"
+        return f"{text}\n    {_printable(line.exception.rstrip())}" if line.exception else text
+
+
+def _printable(text: str) -> str:
+    return _CONTROL.sub(_escaped, text).replace("\n", "\n    ")
 
 
 def _escaped(found: re.Match[str]) -> str:

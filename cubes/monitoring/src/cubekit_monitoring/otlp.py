@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from opentelemetry import trace
 from opentelemetry._logs import LogRecord, SeverityNumber
+from opentelemetry.exporter.otlp.proto.common._log_encoder import encode_logs
+from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metrics
+from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
 from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -35,6 +38,8 @@ _SEVERITIES = {
 class Otlp:
     """Exporters for the three signals. Each function sends in the calling thread, and returns whether that succeeded.
 
+    It raises if what is to be sent is at fault.
+
     :param resource: what spans say of their origin is said of log lines too.
     """
 
@@ -46,15 +51,15 @@ class Otlp:
 
     def send_metrics(self, batch: Sequence[MetricsData]) -> bool:
         """Send metrics."""
-        return all(self._metrics.export(data).name == "SUCCESS" for data in batch)
+        return all(_send(self._metrics, data, encode_metrics) for data in batch)
 
     def send_spans(self, batch: Sequence[ReadableSpan]) -> bool:
         """Send spans."""
-        return bool(self._spans.export(batch).name == "SUCCESS")
+        return _send(self._spans, batch, encode_spans)
 
     def send_logs(self, batch: Sequence[LogLine]) -> bool:
         """Send log lines."""
-        return bool(self._logs.export([_record(line, self._resource) for line in batch]).name == "SUCCESS")
+        return _send(self._logs, [_record(line, self._resource) for line in batch], encode_logs)
 
     def close(self) -> None:
         """Let go of the collector; a try under way ends."""
@@ -84,6 +89,14 @@ def _grpc(endpoint: str, headers: dict[str, str], timeout: float) -> Exporters:
     exporters = (metric_exporter.OTLPMetricExporter, trace_exporter.OTLPSpanExporter, _log_exporter.OTLPLogExporter)
     metrics, spans, logs = map(make, exporters)
     return metrics, spans, logs
+
+
+def _send(exporter: Any, content: Any, encode: Callable[[Any], object]) -> bool:
+    """Send, and return whether it has arrived."""
+    if exporter.export(content).name == "SUCCESS":
+        return True
+    encode(content)  # raises if that is why: the exporter does not say
+    return False
 
 
 def _record(line: LogLine, resource: Resource) -> ReadableLogRecord:

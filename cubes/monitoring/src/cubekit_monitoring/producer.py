@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import psutil
@@ -44,6 +45,7 @@ class Producer:
         self._start = int(psutil.Process().create_time() * 1e9)  # what is counted survives restarts of this cube
         self._given = False
         self._overflowing: set[tuple[str, str]] = set()
+        self._too_large: set[tuple[str, str]] = set()
 
     async def read(self) -> MetricsData:
         """Return the current values."""
@@ -60,13 +62,41 @@ class Producer:
     async def take(self) -> list[MetricsData]:
         """Return the current values, once for each export."""
         self._given = not self._given
-        return [await self.read()] if self._given else []
+        return [self._in_range(await self.read())] if self._given else []
 
     def put_back(self, batch: Sequence[MetricsData]) -> None:
         """Forget values that could not be sent: newer ones will take their place."""
         self._given = False
 
     give_up = put_back
+
+    def _in_range(self, data: MetricsData) -> MetricsData:
+        """Return metrics without the values that OTLP has no form for: they would stop the others."""
+        return MetricsData(
+            [
+                replace(
+                    resource,
+                    scope_metrics=[
+                        replace(scope, metrics=[self._metric_in_range(scope, metric) for metric in scope.metrics])
+                        for scope in resource.scope_metrics
+                    ],
+                )
+                for resource in data.resource_metrics
+            ]
+        )
+
+    def _metric_in_range(self, scope: ScopeMetrics, metric: Metric) -> Metric:
+        data: Any = metric.data  # of one of several kinds
+        points = [point for point in data.data_points if _is_in_range(point)]
+        if len(points) == len(data.data_points):
+            return metric
+        key = scope.scope.name, metric.name
+        if key not in self._too_large:
+            self._too_large.add(key)
+            self._log.warning(
+                'metric "%s" of cube "%s" has values beyond 64 bits, which are not exported', metric.name, key[0]
+            )
+        return replace(metric, data=replace(data, data_points=points))
 
     def _warn_of_overflow(self, scopes: Sequence[ScopeMetrics]) -> None:
         for scope in scopes:
@@ -83,6 +113,11 @@ class Producer:
                         scope.scope.name,
                         _OVERFLOW,
                     )
+
+
+def _is_in_range(point: object) -> bool:
+    value = point.value if isinstance(point, NumberDataPoint) else 0
+    return isinstance(value, float) or -(2**63) <= value < 2**63
 
 
 def _metric(measured: Measured, start: int, now: int) -> Metric | None:

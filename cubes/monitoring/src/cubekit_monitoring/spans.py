@@ -10,6 +10,7 @@ from opentelemetry import trace
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 
 from cubekit_monitoring.config import Spans
+from cubekit_monitoring.log_lines import encodable
 from cubekit_monitoring.ring import Ring
 
 __all__ = ["SpanLine", "SpanTap", "read_span"]
@@ -51,14 +52,14 @@ def read_span(span: ReadableSpan) -> SpanLine:
     context = span.get_span_context() or trace.INVALID_SPAN_CONTEXT
     start, end = span.start_time or 0, span.end_time or 0
     return SpanLine(
-        name=span.name,
+        name=encodable(span.name),
         trace_id=trace.format_trace_id(context.trace_id),
         span_id=trace.format_span_id(context.span_id),
         parent_id=trace.format_span_id(span.parent.span_id) if span.parent else None,
         start=datetime.fromtimestamp(start / 1e9, UTC),
         seconds=(end - start) / 1e9,
-        error=None if span.status.is_ok else span.status.description or "error",
-        attributes={key: str(value) for key, value in (span.attributes or {}).items()},
+        error=None if span.status.is_ok else encodable(span.status.description or "error"),
+        attributes={encodable(key): encodable(str(value)) for key, value in (span.attributes or {}).items()},
     )
 
 

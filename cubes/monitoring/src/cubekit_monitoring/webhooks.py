@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 import anyio
 from cubekit import Clock, Model
-from httpx2 import AsyncClient, HTTPError
+from httpx2 import AsyncClient
 
 from cubekit_monitoring.alerts import Alert
 from cubekit_monitoring.config import Webhook
@@ -18,6 +20,10 @@ __all__ = ["Notice", "Webhooks"]
 _WAITING = 100
 """Alerts that wait for one receiver."""
 _LONGEST_PAUSE = 60.0
+
+_posting: ContextVar[bool] = ContextVar("cubekit_monitoring.posting", default=False)
+_CLIENT_LOGGERS = ("httpx2", *(f"httpcore2.{part}" for part in ("connection", "http11", "http2", "proxy", "socks")))
+"""They log the URL, which is a secret of many receivers."""
 
 
 class Notice(Model):
@@ -46,15 +52,25 @@ class Webhooks:
 
     async def run(self) -> None:
         """Post what waits, until cancelled."""
-        async with anyio.create_task_group() as tasks:
-            for receiver, waiting in self._receivers:
-                tasks.start_soon(self._serve, receiver, waiting)
+        with _silent_posts():
+            async with anyio.create_task_group() as tasks:
+                for receiver, waiting in self._receivers:
+                    tasks.start_soon(self._serve, receiver, waiting)
 
     async def _serve(self, receiver: Webhook, waiting: Queue[Alert]) -> None:
+        _posting.set(True)  # in this task alone
+        lost = 0
         headers = {name: value.get_secret_value() for name, value in receiver.headers.items()}
         async with AsyncClient(headers=headers, timeout=receiver.timeout) as client:
             while True:
                 while batch := waiting.pop():
+                    if waiting.dropped > lost:
+                        self._log.warning(
+                            "%d alerts for the webhook at %s are lost: it is too slow",
+                            waiting.dropped - lost,
+                            receiver.url.host,
+                        )
+                        lost = waiting.dropped
                     await self._post(client, receiver, batch[0])
                 if self._arrived.is_set():  # otherwise another receiver waits for this one too
                     self._arrived = anyio.Event()
@@ -71,10 +87,27 @@ class Webhooks:
                 answer = await client.post(
                     str(receiver.url), content=content, headers={"content-type": "application/json"}
                 )
-            except HTTPError as error:
-                problem = f"{type(error).__name__} {error}".strip()
+            except Exception as error:  # noqa: BLE001 - whatever a client raises, the service goes on
+                problem = f"{type(error).__name__} {error}".strip().replace(str(receiver.url), host or "")
                 continue
             if answer.is_success:
                 return
             problem = f"it answered {answer.status_code}"
         self._log.error("alert %s did not reach the webhook at %s: %s", alert.name, host, problem)
+
+
+@contextmanager
+def _silent_posts() -> Iterator[None]:
+    """Keep the posts of this module out of the log for the time of a ``with`` block."""
+
+    def is_another(record: logging.LogRecord) -> bool:
+        return not _posting.get()
+
+    loggers = [logging.getLogger(name) for name in _CLIENT_LOGGERS]
+    for logger in loggers:
+        logger.addFilter(is_another)
+    try:
+        yield
+    finally:
+        for logger in loggers:
+            logger.removeFilter(is_another)

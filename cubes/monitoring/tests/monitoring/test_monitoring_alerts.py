@@ -179,6 +179,54 @@ async def test_a_webhook_that_is_away_holds_nobody_up_and_is_given_up(caplog: py
     assert "secret" not in caplog.text
 
 
+@pytest.mark.parametrize("section", ["export", "webhook"])
+async def test_a_header_that_cannot_be_sent_is_an_error_of_composition(
+    section: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOKEN", "Bearer \u043a\u043b\u044e\u0447")
+    headers = {"authorization": {"env": "TOKEN"}}
+    webhook = {"url": "http://127.0.0.1:9/alerts", "headers": headers}
+    config = {"alerts": {"webhooks": [webhook]}} if section == "webhook" else {"export": {"headers": headers}}
+    with pytest.raises(CubekitError, match="printable ASCII") as caught:
+        compose_parts(parts(**config))
+    assert "\u043a" not in str(caught.value)
+
+
+async def test_a_post_that_fails_in_any_way_stops_nobody(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def post(*args: object, **options: object) -> None:
+        raise RuntimeError("the client is mistaken")
+
+    monkeypatch.setattr("httpx2.AsyncClient.post", post)
+    clock = ControlledClock()
+    webhook = {"url": "http://127.0.0.1:9/alerts", "tries": 1}
+    async with running(warehouse(rules=[{**STOCK_LOW, "for": 0}], webhooks=[webhook]), clock=clock) as service:
+        await service.call("shop.count", hats=1)
+        with anyio.fail_after(20):
+            while "did not reach" not in caplog.text:
+                await clock.advance(15)
+        assert await states(service) == [("StockLow", "firing")]
+    assert "RuntimeError the client is mistaken" in caplog.text
+
+
+async def test_the_url_of_a_webhook_stays_out_of_the_log_and_losses_are_told(caplog: pytest.LogCaptureFixture) -> None:
+    clock = ControlledClock()
+    caplog.set_level("DEBUG")
+    rule = {**STOCK_LOW, "for": 0}
+    with Receiver() as receiver:
+        webhook = {"url": f"{receiver.url}/secret"}
+        async with running(warehouse(rules=[rule], webhooks=[webhook]), clock=clock) as service:
+            await settled(clock)
+            shop = service.instances["shop"].living()
+            assert isinstance(shop, Warehouse)
+            for number in range(150):
+                shop.stock.set(0, {"item": f"hat {number}"})
+            await pass_until(clock, receiver, 100)
+    assert "secret" not in caplog.text
+    assert "50 alerts for the webhook at 127.0.0.1 are lost" in caplog.text
+
+
 async def pass_until(clock: ControlledClock, receiver: Receiver, count: int) -> None:
     with anyio.fail_after(20):
         async with anyio.create_task_group() as tasks:
@@ -253,5 +301,13 @@ async def test_a_thousand_alerts_of_one_rule_are_enough(caplog: pytest.LogCaptur
             shop.stock.set(0, {"item": f"hat {number}"})
         await clock.advance(15)
         await clock.advance(15)
-        assert len(await service.call("monitoring.alerts")) == 1000
+        before = await service.call("monitoring.alerts")
+        assert len(before) == 1000
+        shop.stock.set(100, {"item": "hat 0"})
+        await clock.advance(15)
+        assert "resolved" in {alert.state for alert in await service.call("monitoring.alerts")}
+        shop.stock.set(0, {"item": "hat 0"})
+        await clock.advance(15)
+        after = [alert for alert in await service.call("monitoring.alerts") if alert.state == "resolved"]
+        assert [alert.labels for alert in after] == [{"item": "hat 0"}], "the return of one resolves no other"
     assert caplog.text.count("by more than 1000 sets of labels") == 1

@@ -9,7 +9,8 @@ import anyio
 import pytest
 from anyio import to_thread
 from cubekit import CallContext, Internal
-from cubekit.testing import ControlledClock
+from cubekit.testing import ControlledClock, http_client
+from opentelemetry import trace
 
 from .collector import Collector
 from .services import monitored
@@ -192,3 +193,50 @@ async def test_a_million_label_values_are_bounded_and_warned_of(
     assert sum(point.as_int for point in points) == 1_000_000
     warnings = [r for r in caplog.records if r.levelno == logging.WARNING and "shop.visits" in r.getMessage()]
     assert len(warnings) == 1
+
+
+async def test_a_line_that_has_no_form_in_utf_8_is_exported_and_shown(collector: Collector) -> None:
+    clock = ControlledClock()
+    async with monitored(clock, export={"endpoint": collector.url, "interval": INTERVAL}) as service:
+        await service.call("shop.sell", SAMPLED, item="caf\udce9")
+        async with http_client(service) as client:
+            answer = await client.get("/api/v1/metrics/logs", params={"cube": "shop"})
+            assert [line["message"] for line in answer.json()["data"]] == [r"sold caf\udce9"]
+        await until(collector, clock, lambda c: c.logs() and c.spans() and c.metrics())
+    assert r"sold caf\udce9" in {line.body.string_value for line in collector.logs()}
+
+
+async def test_a_value_beyond_64_bits_does_not_stop_the_other_metrics(
+    collector: Collector, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock = ControlledClock()
+    async with monitored(clock, export={"endpoint": collector.url, "interval": INTERVAL}) as service:
+        await service.call("shop.sell", item="hat")
+        await service.call("shop.sell", item="star", count=2**63)
+        for _ in range(2):
+            collector.forget()
+            await until(collector, clock, lambda c: "shop.sold" in c.metrics())
+    (point,) = collector.metrics()["shop.sold"].sum.data_points
+    assert point.attributes[0].value.string_value == "hat"
+    assert caplog.text.count("beyond 64 bits") == 1
+
+
+async def test_only_what_cannot_be_sent_is_lost(collector: Collector, caplog: pytest.LogCaptureFixture) -> None:
+    clock = ControlledClock()
+    export = {"endpoint": collector.url, "interval": INTERVAL, "signals": ["spans"]}
+    async with monitored(clock, export=export) as service:
+        tracer = trace.get_tracer("shop")
+        for number in range(50):
+            with tracer.start_as_current_span(f"span {number}" if number % 20 else "\udce9"):
+                pass
+        spans = await service.call("monitoring.spans")
+        assert r"\udce9" in {span.name for span in spans}
+        await until(collector, clock, lambda c: len(c.spans()) >= 47)
+        with anyio.fail_after(20):
+            while (await exports(service))[0].sent < 47:
+                await anyio.lowlevel.checkpoint()
+        (state,) = await exports(service)
+    assert (state.sent, state.dropped, state.failing_since) == (47, 3, None)
+    assert [span.name for span in collector.spans()] == [f"span {number}" for number in range(50) if number % 20]
+    (said,) = [record for record in caplog.records if "cannot be sent" in record.getMessage()]
+    assert said.exc_info

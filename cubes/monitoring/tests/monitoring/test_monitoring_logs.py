@@ -14,6 +14,8 @@ from anyio import to_thread
 from cubekit import CallContext, Caller, CubeStateChanged, Internal, NotFound, PermissionDenied
 from cubekit.testing import crash, http_client
 
+from cubekit_monitoring.log_lines import Human
+
 from .services import monitored
 
 pytestmark = pytest.mark.anyio
@@ -125,7 +127,7 @@ async def test_the_console_speaks_to_people(monkeypatch: pytest.MonkeyPatch) -> 
                 await service.call("shop.fail", context)
     text = stream.getvalue()
     assert f" WARNING  shop: sold hat [trace {context.trace_id}]\n" in text
-    assert f"shop.fail failed [trace {context.trace_id}]\nTraceback (most recent call last)" in text
+    assert f"shop.fail failed [trace {context.trace_id}]\n    Traceback (most recent call last)" in text
 
 
 async def test_what_a_user_has_sent_cannot_pass_for_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,6 +135,16 @@ async def test_what_a_user_has_sent_cannot_pass_for_a_line(monkeypatch: pytest.M
         async with monitored() as service:
             await service.call("shop.sell", item="hat\n12:00:00 CRITICAL shop: fire\x1b[2J\r")
     assert "sold hat\n    12:00:00 CRITICAL shop: fire\\x1b[2J\\x0d [trace" in stream.getvalue()
+
+
+def test_what_an_exception_says_cannot_pass_for_a_line() -> None:
+    try:
+        raise ValueError("hat\n12:00:00 CRITICAL shop: fire\x1b[2J")
+    except ValueError as error:
+        record = logging.LogRecord("shop", logging.ERROR, "", 0, "no", (), (ValueError, error, None))
+    _, *below = Human().format(record).splitlines()
+    assert all(line.startswith("    ") for line in below)
+    assert below[-1] == "    12:00:00 CRITICAL shop: fire\\x1b[2J"
 
 
 async def test_levels_can_be_read_and_set_while_it_runs() -> None:
@@ -169,6 +181,23 @@ async def test_only_those_nearby_or_with_the_scope_may_look(operation: str) -> N
         for context in (STRANGER, STRANGER._replace(client="unknown"), STRANGER._replace(caller=Caller("bob"))):
             with pytest.raises(PermissionDenied, match='scope "monitoring"'):
                 await service.call(f"monitoring.{operation}", context)
+
+
+@pytest.mark.parametrize(
+    ("trusted", "admitted"), [("*", False), ("127.0.0.1,10.0.0.0/8", False), ("127.0.0.1, ::1", True), ("", True)]
+)
+async def test_nobody_is_nearby_where_others_may_forward(
+    trusted: str, admitted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORWARDED_ALLOW_IPS", trusted)
+    nearby = CallContext(client="127.0.0.1")
+    async with monitored() as service:
+        await service.call("monitoring.logs", nearby._replace(caller=Caller("ada", frozenset({"monitoring"}))))
+        if admitted:
+            await service.call("monitoring.logs", nearby)
+        else:
+            with pytest.raises(PermissionDenied, match='scope "monitoring"'):
+                await service.call("monitoring.logs", nearby)
 
 
 async def test_monitoring_survives_its_own_crash() -> None:
