@@ -94,6 +94,14 @@ class Alerts:
                 watch.history.popleft()
             self._judge(watch, now)
 
+    def stop(self) -> None:
+        """Resolve what fires: nobody watches it from now on, and the next life would not know of it."""
+        watches, self._watches = self._watches, []
+        for watch in watches:
+            for alert in watch.alerts.values():
+                if alert.state == "firing":
+                    self._tell(self._changed(alert, "resolved", alert.value))
+
     def _judge(self, watch: _Watch, now: float) -> None:
         rule = watch.rule
         values = change(watch.history, rule.quantile)

@@ -120,7 +120,12 @@ class Monitoring(Cube[Config]):
                 self.tasks.start_soon(self._gpus.run)
             for export in self._exports.values():
                 self.tasks.start_soon(export.run, self.config.export.interval)
-            yield
+            try:
+                yield
+            finally:
+                self._alerts.stop()
+                with anyio.move_on_after(_LAST_EXPORT, shield=True):
+                    await self._webhooks.finish()
             await self._finish()
 
     async def health_check(self) -> Health:

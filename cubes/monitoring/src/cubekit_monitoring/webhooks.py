@@ -42,6 +42,8 @@ class Webhooks:
         self._clock = clock
         self._log = log
         self._arrived = anyio.Event()
+        self._finishing = False
+        """Whether what waits is `finish`'s: the task of `run` may be cancelled while it posts."""
 
     def tell(self, alert: Alert) -> None:
         """Let receivers know, in time."""
@@ -57,13 +59,21 @@ class Webhooks:
                 for receiver, waiting in self._receivers:
                     tasks.start_soon(self._serve, receiver, waiting)
 
-    async def _serve(self, receiver: Webhook, waiting: Queue[Alert]) -> None:
+    async def finish(self) -> None:
+        """Post what waits, each with one try."""
+        self._finishing = True
+        with _silent_posts():
+            async with anyio.create_task_group() as tasks:
+                for receiver, waiting in self._receivers:
+                    tasks.start_soon(self._serve, receiver.model_copy(update={"tries": 1}), waiting, True)
+
+    async def _serve(self, receiver: Webhook, waiting: Queue[Alert], once: bool = False) -> None:
         _posting.set(True)  # in this task alone
         lost = 0
         headers = {name: value.get_secret_value() for name, value in receiver.headers.items()}
         async with AsyncClient(headers=headers, timeout=receiver.timeout) as client:
             while True:
-                while batch := waiting.pop():
+                while (once or not self._finishing) and (batch := waiting.pop()):
                     if waiting.dropped > lost:
                         self._log.warning(
                             "%d alerts for the webhook at %s are lost: it is too slow",
@@ -72,6 +82,8 @@ class Webhooks:
                         )
                         lost = waiting.dropped
                     await self._post(client, receiver, batch[0])
+                if once:
+                    return
                 if self._arrived.is_set():  # otherwise another receiver waits for this one too
                     self._arrived = anyio.Event()
                 await self._arrived.wait()

@@ -227,6 +227,17 @@ async def test_the_url_of_a_webhook_stays_out_of_the_log_and_losses_are_told(cap
     assert "50 alerts for the webhook at 127.0.0.1 are lost" in caplog.text
 
 
+async def test_what_fires_is_resolved_when_nobody_watches_any_more() -> None:
+    clock = ControlledClock()
+    with Receiver() as receiver:
+        rule = {**STOCK_LOW, "for": 0}
+        async with running(warehouse(rules=[rule], webhooks=[{"url": receiver.url}]), clock=clock) as service:
+            await service.call("shop.count", hats=1)
+            await settled(clock)
+            await pass_until(clock, receiver, 1)
+    assert [json.loads(body)["alert"]["state"] for body in receiver.bodies] == ["firing", "resolved"]
+
+
 async def pass_until(clock: ControlledClock, receiver: Receiver, count: int) -> None:
     with anyio.fail_after(20):
         async with anyio.create_task_group() as tasks:
