@@ -49,6 +49,8 @@ class Export(_Section):
     """Of one try."""
     queue: int = Field(default=2048, ge=1, le=1_000_000)
     """Spans, and log lines, that wait at most; then the oldest go."""
+    queue_size: Size = 16 << 20
+    """Bytes of them, of each kind."""
     batch: int = Field(default=512, ge=1)
     """The most that go at once."""
 

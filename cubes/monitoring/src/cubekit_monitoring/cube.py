@@ -9,6 +9,7 @@ from contextlib import ExitStack, asynccontextmanager
 from datetime import datetime
 from ipaddress import ip_address
 from itertools import islice
+from operator import attrgetter
 from typing import Annotated, Any
 
 import anyio
@@ -27,7 +28,7 @@ from cubekit_monitoring.logs import LogTap, levels_of, set_level
 from cubekit_monitoring.otlp import Otlp
 from cubekit_monitoring.process import ProcessFigures
 from cubekit_monitoring.producer import Producer
-from cubekit_monitoring.spans import SpanLine, SpanTap, read_span
+from cubekit_monitoring.spans import SpanLine, SpanTap, read_span, size_of_span
 from cubekit_monitoring.vitals import ClientReport, Vitals
 from cubekit_monitoring.webhooks import Webhooks
 
@@ -78,8 +79,10 @@ class Monitoring(Cube[Config]):
         self._client_may_be_forged = _others_may_forward()
         self._producer = Producer(self.telemetry, self.log)
         self._otlp = Otlp(config.export, self.telemetry.resource) if config.export.endpoint else None
-        line_queue: Queue[LogLine] = Queue(config.export.queue, config.export.batch)
-        span_queue: Queue[Any] = Queue(config.export.queue, config.export.batch)
+        line_queue: Queue[LogLine] = Queue(
+            config.export.queue, config.export.batch, config.export.queue_size, attrgetter("size")
+        )
+        span_queue: Queue[Any] = Queue(config.export.queue, config.export.batch, config.export.queue_size, size_of_span)
         self._exports: dict[str, Exporting[Any]] = {}
         if self._otlp is not None:
             for signal, source, send in (

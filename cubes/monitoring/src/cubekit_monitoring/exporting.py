@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
@@ -41,27 +42,37 @@ class Source(Protocol[T]):
         """Forget a batch that has been tried too often."""
 
 
+def _nothing(item: object) -> int:
+    return 0
+
+
 class Queue(Generic[T]):
     """What waits to be sent: the newest. Any thread may add.
 
     :param size: the most that waits.
     :param batch: the most that goes at once.
+    :param room: the bytes that may wait.
+    :param measure: returns about how many bytes an item takes.
     """
 
-    def __init__(self, size: int, batch: int) -> None:
+    def __init__(self, size: int, batch: int, room: float = math.inf, measure: Callable[[T], int] = _nothing) -> None:
         self.dropped = 0
         self._size = size
         self._batch = batch
+        self._room = room
+        self._measure = measure
         self._waiting: deque[T] = deque()
+        self._bytes = 0
         self._lock = ThreadLock()
 
     def add(self, item: T) -> None:
-        """Let something wait; if there is no room, the oldest goes."""
+        """Let something wait; if there is no room, the oldest go."""
         with self._lock:
-            if len(self._waiting) >= self._size:
-                self._waiting.popleft()
-                self.dropped += 1
             self._waiting.append(item)
+            self._bytes += self._measure(item)
+            while len(self._waiting) > self._size or self._bytes > self._room:
+                self._remove_oldest()
+                self.dropped += 1
 
     async def take(self) -> list[T]:
         """Return the oldest."""
@@ -70,15 +81,22 @@ class Queue(Generic[T]):
     def pop(self) -> list[T]:
         """Return the oldest."""
         with self._lock:
-            return [self._waiting.popleft() for _ in range(min(self._batch, len(self._waiting)))]
+            return [self._remove_oldest() for _ in range(min(self._batch, len(self._waiting)))]
 
     def put_back(self, batch: Sequence[T]) -> None:
-        """Let them wait again, as far as there is room."""
+        """Let them wait again, as far as there is room: the newest of them."""
         with self._lock:
-            room = self._size - len(self._waiting)
-            kept = batch[max(0, len(batch) - room) :]
-            self._waiting.extendleft(reversed(kept))
-            self.dropped += len(batch) - len(kept)
+            left = list(batch)
+            while left and len(self._waiting) < self._size and self._bytes + self._measure(left[-1]) <= self._room:
+                item = left.pop()
+                self._waiting.appendleft(item)
+                self._bytes += self._measure(item)
+            self.dropped += len(left)
+
+    def _remove_oldest(self) -> T:
+        item = self._waiting.popleft()
+        self._bytes -= self._measure(item)
+        return item
 
     def give_up(self, batch: Sequence[T]) -> None:
         """Count them as lost."""

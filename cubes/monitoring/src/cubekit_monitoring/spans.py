@@ -13,7 +13,7 @@ from cubekit_monitoring.config import Spans
 from cubekit_monitoring.log_lines import encodable
 from cubekit_monitoring.ring import Ring
 
-__all__ = ["SpanLine", "SpanTap", "read_span"]
+__all__ = ["SpanLine", "SpanTap", "read_span", "size_of_span"]
 
 
 class SpanLine(Model):
@@ -42,7 +42,7 @@ class SpanTap(SpanProcessor):
 
     def on_end(self, span: ReadableSpan) -> None:
         """Take a span."""
-        self.kept.add(span, _size(span))
+        self.kept.add(span, size_of_span(span))
         if self._hand_on is not None:
             self._hand_on(span)
 
@@ -63,7 +63,7 @@ def read_span(span: ReadableSpan) -> SpanLine:
     )
 
 
-def _size(span: ReadableSpan) -> int:
+def size_of_span(span: ReadableSpan) -> int:
     """About how many bytes of memory a span takes."""
     tables = [span.attributes, *(event.attributes for event in span.events)]
     return 1500 + sum(len(key) + len(str(value)) for table in tables for key, value in (table or {}).items())

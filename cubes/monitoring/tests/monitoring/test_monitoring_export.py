@@ -12,6 +12,8 @@ from cubekit import CallContext, Internal
 from cubekit.testing import ControlledClock, http_client
 from opentelemetry import trace
 
+from cubekit_monitoring.exporting import Queue
+
 from .collector import Collector
 from .services import monitored
 
@@ -240,3 +242,15 @@ async def test_only_what_cannot_be_sent_is_lost(collector: Collector, caplog: py
     assert [span.name for span in collector.spans()] == [f"span {number}" for number in range(50) if number % 20]
     (said,) = [record for record in caplog.records if "cannot be sent" in record.getMessage()]
     assert said.exc_info
+
+
+def test_what_waits_is_bounded_in_bytes_too() -> None:
+    waiting: Queue[str] = Queue(100, 2, room=10, measure=len)
+    for item in ("aaaa", "bbbb", "cccc"):
+        waiting.add(item)
+    assert (waiting.pop(), waiting.dropped) == (["bbbb", "cccc"], 1)
+    waiting.add("dddddddd")
+    waiting.put_back(["bbbb", "c"])
+    assert (waiting.pop(), waiting.dropped) == (["c", "dddddddd"], 2)
+    waiting.add("far too long to wait")
+    assert (waiting.pop(), waiting.dropped) == ([], 3)
