@@ -63,8 +63,6 @@ class Supervisor:
         else:
             restart = self._take_over(affected, reason, self._pause(child))
         self._begin(restart, HealingStep.RESTART)
-        if restart.problem is not None and not all(one.instance.planned.optional for one in restart.children):
-            self._give_up(restart.problem)
         return restart
 
     def recycle(self, child: Child, reason: str) -> None:
@@ -74,24 +72,24 @@ class Supervisor:
         """
         if not child.goes_on or child.instance.life is None:
             return
-        cause = Ailing(reason)
         if self._too_often(child):
-            child.instance.problem = _problem(child, cause, self._section, exhausted=True)
+            child.instance.problem = _problem(child, Ailing(reason), self._section, exhausted=True)
             restart = Restart(self._affected(child), reason, problem=child.instance.problem)
         else:
             restart = self._take_over(self._affected(child), reason, 0.0)
         self._begin(restart, HealingStep.RECYCLE)
         restart.paused.set()
-        if restart.problem is not None and not all(one.instance.planned.optional for one in restart.children):
-            self._give_up(restart.problem)
 
     def _begin(self, restart: Restart, step: HealingStep) -> None:
+        """Let everybody take part, and escalate if required ones are given up."""
         for one in restart.children:
             one.begin(restart)
             if one.has_run:
                 self._healing.note(
                     HealingStep.GIVE_UP if restart.problem is not None else step, one.instance.name, restart.reason
                 )
+        if restart.problem is not None and not all(one.instance.planned.optional for one in restart.children):
+            self._give_up(restart.problem)
 
     def _affected(self, child: Child) -> set[Child]:
         strategy = self._section.strategy
