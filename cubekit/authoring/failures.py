@@ -139,6 +139,10 @@ class Overloaded(Failure):
 class Unavailable(Failure):
     """The cube that answers this is starting, restarting or stopped."""
 
+    repeatable_for: str | None = None
+    """The instance of which the same call may be made again, or of another in its place, whatever the operation is:
+    nothing of it was done. Set by the runtime."""
+
     code, status, retryable = "UNAVAILABLE", 503, True
     message = "This part of the service is not available right now."
     translations = {"ko": "지금은 이 기능을 사용할 수 없습니다."}

@@ -143,7 +143,7 @@ class _Composer:
                 if engine:
                     self._leave_out_or_fail(name, section, None, engine)
                 continue
-            config, wrong = make_config(descriptor.config_type, name, self.document, self.environ)
+            config, wrong = make_config(descriptor.config_type, ("cubes", name, "config"), self.document, self.environ)
             problems = [*engine, *wrong]
             if problems:
                 self._leave_out_or_fail(name, section, descriptor.colour, problems)

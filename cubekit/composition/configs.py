@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -24,17 +24,20 @@ from cubekit.ground.validation import validation_diagnostics
 
 __all__ = ["make_config"]
 
+M = TypeVar("M", bound=BaseModel)
+
 
 def make_config(
-    model: type[BaseModel], instance: str, document: Document, environ: Mapping[str, str] | None = None
-) -> tuple[BaseModel | None, list[Diagnostic]]:
-    """Return the validated configuration of an instance, or None and what is wrong with it.
+    model: type[M], keys: Keys, document: Document, environ: Mapping[str, str] | None = None
+) -> tuple[M | None, list[Diagnostic]]:
+    """Return the validated configuration that stands under some keys, or None and what is wrong with it.
 
     A value of type `pydantic.SecretStr`, wherever it stands in the model, takes a reference, ``{env = "NAME"}`` or
     ``{file = "path"}``; its value is read here and never appears in a diagnostic.
     """
-    keys = ("cubes", instance, "config")
-    raw = document.data["cubes"][instance].get("config", {})
+    raw: Any = document.data
+    for key in keys:
+        raw = raw.get(key, {})
     if not isinstance(raw, dict):
         return None, []  # the model of the service file has reported it
     try:
@@ -48,9 +51,7 @@ def make_config(
         return None, [*references.problems, *map(references.without_secrets, wrong)]
     except Exception as error:  # noqa: BLE001 - the model's validators are code of the cube
         # What the exception says is left out: a validator may quote the value.
-        message = (
-            f'the configuration of cube "{instance}" cannot be validated: {model.__qualname__} raised an exception'
-        )
+        message = f'the configuration "{_dotted(keys)}" cannot be validated: {model.__qualname__} raised an exception'
         place = document.place(*keys)
         return None, [Diagnostic("CK303", message, place, found=type(error).__name__, show_line=False)]
     return (None if references.problems else config), references.problems

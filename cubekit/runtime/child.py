@@ -210,7 +210,7 @@ class Child:
         down."""
         self._crashed = not self._end.is_set()
         self._refuse_calls()
-        self._life.tickets.interrupt(self.instance.unavailable())
+        self._life.tickets.interrupt(self.instance.unavailable(begun=True))
 
     def _refuse_calls(self) -> None:
         if self.instance.life is not None:

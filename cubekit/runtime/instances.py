@@ -95,9 +95,13 @@ class Instance:
             raise self.unavailable()
         return self.life.cube
 
-    def unavailable(self) -> Unavailable:
-        """Return what a call is told that finds no object; ``retry_after`` is 0 if nobody knows."""
+    def unavailable(self, *, begun: bool = False) -> Unavailable:
+        """Return what a call is told that finds no object, or loses it when it has ``begun``; ``retry_after`` is 0 if
+        nobody knows.
+        """
         wait = max(0.0, self._retry_at - self._clock.monotonic())
-        return Unavailable(
+        failure = Unavailable(
             'Cube "{instance}" is {state}.', retry_after=wait, instance=self.name, state=self.state.value
         )
+        failure.repeatable_for = None if begun else self.name
+        return failure

@@ -45,7 +45,8 @@ def make_proxy(
 ) -> object:
     """Return an object that keeps a contract by calling the first of its providers that runs and is well.
 
-    If that one goes away during a call of an idempotent operation, the call fails over to the next.
+    If that one goes away during a call of an idempotent operation, or before it has done anything of the call, the
+    call fails over to the next. A stream does so before its first item.
 
     :param moved: called with the names of the old and the new provider when another one answers; returns False to be
         asked again at the next call.
@@ -128,8 +129,8 @@ class _FailOver:
         for endpoint in others:
             try:
                 value = await endpoint.call(context, arguments, deadline)
-            except Unavailable:
-                if not endpoint.operation.options.idempotent:
+            except Unavailable as failure:
+                if not _repeatable(endpoint, failure):
                     raise
             else:
                 self._note(endpoint)
@@ -145,6 +146,11 @@ class _FailOver:
             self._answering = now
 
 
+def _repeatable(endpoint: Endpoint, failure: Unavailable) -> bool:
+    """Whether a call that has failed may be made elsewhere."""
+    return endpoint.operation.options.idempotent or failure.repeatable_for == endpoint.instance.name
+
+
 def _forward(targets: _Targets, method: str, promised: Callable[..., Any]) -> Callable[..., Any]:
     signature = inspect.signature(promised)
 
@@ -154,8 +160,21 @@ def _forward(targets: _Targets, method: str, promised: Callable[..., Any]) -> Ca
 
     async def stream(proxy: object, /, *arguments: Any, **keywords: Any) -> AsyncIterator[Any]:
         context, deadline = active_call.get() or (CallContext(), NO_DEADLINE)
-        endpoint = targets.endpoints(method)[0]
-        async with aclosing(endpoint.stream(context, named(proxy, arguments, keywords), deadline)) as items:
+        given = named(proxy, arguments, keywords)
+        *others, last = targets.endpoints(method)
+        for endpoint in others:
+            begun = False
+            try:
+                async with aclosing(endpoint.stream(context, given, deadline)) as items:
+                    async for item in items:
+                        begun = True
+                        yield item
+            except Unavailable as failure:
+                if begun or not _repeatable(endpoint, failure):
+                    raise
+            else:
+                return
+        async with aclosing(last.stream(context, given, deadline)) as items:
             async for item in items:
                 yield item
 

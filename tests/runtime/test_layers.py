@@ -5,7 +5,8 @@ from __future__ import annotations
 import linecache
 import math
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import aclosing, nullcontext
 from time import monotonic
 from typing import Annotated, Any, Protocol
 
@@ -625,6 +626,55 @@ async def test_calls_fail_over_along_the_binding() -> None:
         assert await service.call("asker.tell") == "second", "its breaker has opened"
         await clock.advance(5)
         assert await service.call("asker.tell") == "first"
+
+
+@contract("test.ticker", version="1.0")
+class Ticker(Protocol):
+    def tick(self) -> AsyncIterator[int]:
+        """Numbers."""
+        ...
+
+
+class Ticking(Cube, Ticker, implements="test.ticker@1.0"):
+    """Gives up after so many numbers, until it is told to go on."""
+
+    gives_up_after = -1
+
+    @operation(idempotent=True)
+    async def tick(self) -> AsyncIterator[int]:
+        for number in range(3):
+            if number == self.gives_up_after:
+                raise Unavailable
+            yield number
+
+
+class Listener(Cube):
+    ticker: Annotated[Ticker, ">=1,<2"]
+
+    @operation
+    async def listen(self) -> AsyncIterator[int]:
+        async for number in self.ticker.tick():
+            yield number
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(("after", "heard", "fails"), [(0, [0, 1, 2], False), (1, [0], True)])
+async def test_a_stream_fails_over_before_its_first_item(after: int, heard: list[int], fails: bool) -> None:
+    class Tired(Ticking):
+        gives_up_after = after
+
+    parts: dict[str, Part | type[Cube]] = {
+        "first": Part(Tired),
+        "second": Ticking,
+        "listener": Part(Listener, settings={"bind": {"ticker": ["first", "second"]}}),
+    }
+    async with running(parts) as service:
+        found: list[int] = []
+        with pytest.raises(Unavailable) if fails else nullcontext():
+            async with aclosing(service.stream("listener.listen")) as numbers:
+                async for number in numbers:
+                    found.append(number)  # noqa: PERF401 - what came before a failure counts
+        assert found == heard
 
 
 @pytest.mark.anyio
