@@ -44,7 +44,7 @@ def check_availability(service: ServiceFile, document: Document) -> Iterator[Dia
 
 
 def check_engine(name: str, section: CubeSection, document: Document) -> Iterator[Diagnostic]:
-    """What a cube's table may ask for, and this version of cubekit cannot do yet (CK109, CK213)."""
+    """What a cube's table may ask for, and this version of cubekit cannot do (CK109, CK213, CK215)."""
     if section.engine != "inline":
         yield _later(document, f'engine "{section.engine}"', "cubes", name, "engine", fix='engine = "inline"')
     if max(section.replicas.min, section.replicas.max) > 1:
@@ -57,6 +57,11 @@ def check_engine(name: str, section: CubeSection, document: Document) -> Iterato
             document.place("cubes", name, "limits", "memory"),
             fix="remove limits.memory",
         )
+    for key in ("colour", "contracts"):
+        if getattr(section, key):
+            message = f'cube "{name}" says its {key} itself: here they are said of cubes of other services'
+            fix = f'remove {key}, or say where the cube is: from = "…"'
+            yield Diagnostic("CK215", message, document.place("cubes", name, key), fix=fix)
 
 
 def _later(document: Document, what: str, *keys: str, fix: str) -> Diagnostic:

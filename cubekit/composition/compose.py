@@ -21,6 +21,7 @@ from cubekit.composition.descriptors import Descriptor, describe
 from cubekit.composition.documents import Document, parse, read_document
 from cubekit.composition.plan import LeftOut, Plan, PlannedCube
 from cubekit.composition.plugins import Plugins, load_plugins
+from cubekit.composition.remotes import plan_remotes
 from cubekit.composition.service_file import CubeSection, GroupSection, ServiceFile
 from cubekit.composition.wiring import Candidate, bind, start_order
 from cubekit.discovery import Catalogue, CubeInfo, Registry, load_registry, nearest_registry, scan
@@ -100,6 +101,7 @@ class _Composer:
         self.problems += check_names(self.service, self.document)
         plugins = self._plugins()
         candidates = self._candidates(plugins)
+        self._add_remotes(candidates)
         self._bind(candidates)
         order, cycles = start_order(candidates)
         self.problems += cycles
@@ -137,6 +139,8 @@ class _Composer:
     def _candidates(self, plugins: Plugins) -> dict[str, Candidate]:
         candidates = {}
         for name, section in self.service.cubes.items():
+            if section.from_ is not None:
+                continue
             descriptor = self._descriptor(name, section, plugins)
             engine = list(check_engine(name, section, self.document))
             if descriptor is None:
@@ -151,6 +155,25 @@ class _Composer:
                 place = self.document.place("cubes", name, "use")
                 candidates[name] = Candidate(name, section, descriptor, config, place)
         return candidates
+
+    def _add_remotes(self, candidates: dict[str, Candidate]) -> None:
+        """Add the cubes of other services: what their contracts are, those know who require them."""
+        contracts = {
+            requirement.contract.name: requirement.contract
+            for candidate in candidates.values()
+            for requirement in candidate.descriptor.requires
+        }
+        plans, problems, broken = plan_remotes(self.service, self.document, self.environ, contracts)
+        self.problems += broken
+        for name, planned in plans.items():
+            section = self.service.cubes[name]
+            errors = [problem for problem in problems[name] if problem.severity == "error"]
+            self.warnings += [problem for problem in problems[name] if problem.severity == "warning"]
+            if errors:
+                self._leave_out_or_fail(name, section, section.colour, errors)
+            if planned is not None:
+                place = self.document.place("cubes", name, "use")
+                candidates[name] = Candidate(name, section, planned.descriptor, planned.config, place)
 
     def _descriptor(self, name: str, section: CubeSection, plugins: Plugins) -> Descriptor | None:
         cube, admitted = split_use(section.use)
@@ -276,7 +299,7 @@ def _planned(candidate: Candidate, groups: Mapping[str, GroupSection]) -> Planne
         path=candidate.path,
         place=candidate.place,
         optional=section.optional,
-        engine=section.engine,
+        engine=candidate.engine,
         limits=section.limits,
         breaker=section.breaker,
         retry=section.retry,

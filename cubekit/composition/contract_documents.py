@@ -28,15 +28,20 @@ _READ = (
 )
 
 
-def contract_document(contract: ContractInfo) -> Document:
-    """Return what a contract promises, as JSON data."""
+def contract_document(contract: ContractInfo, *, consumed: bool = False) -> Document:
+    """Return what a contract promises, as JSON data.
+
+    :param consumed: whether schemas are those of a consumer, who writes what a provider reads and reads what it writes.
+    """
+    taken: JsonSchemaMode = "serialization" if consumed else "validation"
+    given: JsonSchemaMode = "validation" if consumed else "serialization"
     return {
         "name": contract.name,
         "version": str(contract.version),
         "doc": inspect.getdoc(contract.protocol) or "",
         "remotable": contract.remotable,
         "errors": {kind.slug(): kind.code for kind in contract.errors},
-        "methods": {name: _method(getattr(contract.protocol, name)) for name in contract.methods},
+        "methods": {name: _method(getattr(contract.protocol, name), taken, given) for name in contract.methods},
     }
 
 
@@ -84,7 +89,7 @@ def _imported(source: str, module: str, *paths: Path) -> list[Document]:
     return documents
 
 
-def _method(function: Any) -> Document:
+def _method(function: Any, taken: JsonSchemaMode, given: JsonSchemaMode) -> Document:
     hints = get_type_hints(function, include_extras=True)
     kind, returned = kind_of(function), hints.get("return", Any)
     if kind is MethodKind.STREAM:
@@ -96,11 +101,11 @@ def _method(function: Any) -> Document:
             parameter.name: {
                 "required": parameter.default is parameter.empty,
                 "default": None if parameter.default is parameter.empty else repr(parameter.default),
-                "schema": _schema(hints.get(parameter.name, Any), "validation"),
+                "schema": _schema(hints.get(parameter.name, Any), taken),
             }
             for parameter in list(inspect.signature(function).parameters.values())[1:]
         },
-        "returns": _schema(returned, "serialization"),
+        "returns": _schema(returned, given),
     }
 
 

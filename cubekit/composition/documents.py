@@ -61,7 +61,7 @@ class Document:
 
 
 def _in_config(keys: Keys) -> bool:
-    return keys[:1] == ("cubes",) and keys[2:3] == ("config",)
+    return (keys[:1], keys[2:3]) in {(("cubes",), ("config",)), (("discovery",), ("token",))}
 
 
 def service_path(path: Path) -> Path:

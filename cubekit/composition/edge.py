@@ -1,7 +1,8 @@
 """JSON at the edge of a service: camelCase names whatever the model, unknown fields refused, errors by JSON name.
 
 The edge is a second reading of a type's own pydantic-core schema, in which each field without an alias gets a camelCase
-one; the model itself stays as its author wrote it. Between cubes, values pass as they are.
+one; the model itself stays as its author wrote it. Between cubes, values pass as they are; between cubes of two
+services they pass in the same JSON, and fields that one side does not know are ignored.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ __all__ = ["EdgeCodec", "InvalidInput", "MalformedInput", "camel"]
 
 _POSITION = re.compile(r" at line (\d+) column (\d+)")
 _ROOT = "body"
+
+Unknown = Literal["forbid", "ignore"]
 
 
 class InvalidInput(Invalid):
@@ -72,14 +75,16 @@ class EdgeCodec:
         self._validator = SchemaValidator(self._schema, _use_prebuilt=False)
         self._serializer = SchemaSerializer(self._schema, _use_prebuilt=False)
 
-    def from_json(self, raw: bytes) -> Any:
+    def from_json(self, raw: bytes, unknown: Unknown = "forbid") -> Any:
         """Return the value of a JSON text.
+
+        :param unknown: what becomes of fields that nobody knows.
 
         :raises MalformedInput: if it is not JSON, or nested too deeply.
         :raises InvalidInput: if it is JSON that does not fit.
         """
         try:
-            return self._validator.validate_json(raw, extra="forbid", by_alias=True, by_name=False)
+            return self._validator.validate_json(raw, extra=unknown, by_alias=True, by_name=False)
         except ValidationError as error:
             raise _malformed(error) or InvalidInput.from_validation(error, from_json(raw)) from None
 

@@ -6,8 +6,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
+from cubekit.ground.colours import Colour
 from cubekit.ground.durations import parse_duration, parse_size
-from cubekit.ground.versions import split_use
+from cubekit.ground.versions import parse_versioned_name, split_use
 
 __all__ = ["CubeSection", "GroupSection", "HealthSection", "HttpSection", "ServiceFile"]
 
@@ -29,6 +30,11 @@ def _use(value: str) -> str:
     return value
 
 
+def _versioned(value: str) -> str:
+    parse_versioned_name(value)
+    return value
+
+
 def _one_or_many(value: Any) -> Any:
     if isinstance(value, str):
         return (value,)
@@ -45,7 +51,9 @@ def _bytes(value: Any) -> Any:
 
 Duration = Annotated[float, BeforeValidator(_seconds)]
 Size = Annotated[int, BeforeValidator(_bytes)]
-InstanceName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$")]
+_NAME = "[a-z][a-z0-9]*(-[a-z0-9]+)*"
+_FROM = rf"^{_NAME}(/{_NAME})?$"
+InstanceName = Annotated[str, StringConstraints(pattern=rf"^{_NAME}$")]
 PathSegment = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
 InstanceNames = Annotated[tuple[InstanceName, ...], BeforeValidator(_one_or_many)]
 
@@ -118,6 +126,12 @@ class CubeSection(Section):
     """``[cubes.NAME]``"""
 
     use: Annotated[str, AfterValidator(_use)]
+    from_: Annotated[str, StringConstraints(pattern=_FROM)] | None = Field(default=None, alias="from")
+    """A service of ``[discovery]`` in which the cube runs, and, after a slash, the instance there."""
+    colour: Annotated[Colour, Field(strict=False)] | None = None
+    """Of a cube that runs in another service, and is not here to be asked."""
+    contracts: list[Annotated[str, AfterValidator(_versioned)]] = []
+    """The contracts that it is there for, each in the version that it keeps: ``saju.calendar@0.1``."""
     config: dict[str, Any] = {}
     optional: bool = False
     bind: dict[str, Annotated[InstanceNames, Field(min_length=1)]] = {}
@@ -211,3 +225,5 @@ class ServiceFile(Section):
     supervise: dict[InstanceName, GroupSection] = {}
     health: HealthSection = HealthSection()
     telemetry: TelemetrySection = TelemetrySection()
+    discovery: dict[InstanceName, Any] = {}
+    """Read as `DiscoverySection`, with the environment's secrets, where a cube is from there."""

@@ -34,6 +34,11 @@ class Candidate:
         return self.section.path or self.name
 
     @property
+    def engine(self) -> str:
+        """Where it runs."""
+        return "remote" if self.section.from_ else self.section.engine
+
+    @property
     def label(self) -> str:
         """Name and distribution, for messages."""
         info = self.descriptor.info
@@ -172,15 +177,15 @@ def _check_edge(consumer: Candidate, requirement: Requirement, provider: Candida
                 fix=f"put a cube between them that may require {gives}, or use an event",
             )
         )
-    if not contract.remotable and {consumer.section.engine, provider.section.engine} != {"inline"}:
+    if not contract.remotable and {consumer.engine, provider.engine} != {"inline"}:
         problems.append(
             Diagnostic(
                 "CK212",
                 f"contract {contract.name} hands out live objects and cannot cross processes",
                 consumer.place,
                 needed=f'"{consumer.name}" and "{provider.name}" in one process',
-                found=f"engines {consumer.section.engine} and {provider.section.engine}",
-                fix='engine = "inline" for both',
+                found=f"engines {consumer.engine} and {provider.engine}",
+                fix='engine = "inline" for both, and no from = …',
             )
         )
     return problems

@@ -32,6 +32,7 @@ TITLES: dict[str, str] = {
     "CK212": "local contract across processes",
     "CK213": "limit cannot be enforced",
     "CK214": "state would be apart in every worker",
+    "CK215": "cube of another service cannot be used",
     # 3xx: the code of a cube or plugin
     "CK301": "cube cannot be imported",
     "CK302": "entry point is not a cube",
@@ -48,6 +49,8 @@ TITLES: dict[str, str] = {
     "CK405": "cannot listen on the address",
     "CK406": "cube does not run on this event loop",
     "CK407": "workers do not live",
+    "CK408": "service of a remote cube does not answer",
+    "CK409": "remote cube is not what was agreed",
     # 5xx: the command line
     "CK501": "no such cube is installed",
     "CK502": "service cannot be reached",

@@ -174,6 +174,7 @@ def _add_runtime_endpoints(app: FastAPI, service: Service, peers: Peers) -> None
         ("/health/{name}", probes.part_health),
         ("/metrics", Metrics(service, peers).answer),
         ("/cubes", manifests.answer),
+        ("/cubes/contracts/{name}", manifests.contract),
         ("/openapi.json", documentation.openapi),
         ("/docs", documentation.page),
     ):

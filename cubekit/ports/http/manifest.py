@@ -6,12 +6,18 @@ from datetime import UTC, datetime
 from operator import itemgetter
 from typing import Any
 
+import anyio.to_thread
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from cubekit import __version__
+from cubekit.authoring.failures import NotFound
+from cubekit.composition.contract_documents import contract_document
+from cubekit.composition.edge import camel
 from cubekit.composition.operations import Operation, ResultKind
 from cubekit.composition.plan import LeftOut, PlannedCube
+from cubekit.ports.http.exchange import Exchange
+from cubekit.ports.http.head import Head
 from cubekit.ports.http.peers import Peers
 from cubekit.runtime.instances import Instance, State
 from cubekit.runtime.service import Service
@@ -50,15 +56,28 @@ def manifest(service: Service) -> dict[str, Any]:
 
 
 class Manifests:
-    """Answers ``/cubes``, for all workers together."""
+    """Answers ``/cubes``, for all workers together, and ``/cubes/contracts/{name}``."""
 
     def __init__(self, service: Service, peers: Peers) -> None:
         self._service = service
         self._peers = peers
+        self._contracts: dict[str, dict[str, Any]] = {}
         peers.offer("cubes", self._collect)
 
     async def _collect(self) -> dict[str, Any]:
         return manifest(self._service)
+
+    async def contract(self, request: Request) -> Response:
+        """Answer one request for the document of a contract that is provided here."""
+        name = request.path_params["name"]
+        provider = next(iter(self._service.providers(name)), None)
+        if provider is None:
+            refusal = NotFound('No cube of this service provides contract "{name}".', name=name)
+            return Exchange(Head.of(request.scope)).refuse(refusal).response()
+        contract = provider.instance.planned.descriptor.provides[name].contract
+        if name not in self._contracts:
+            self._contracts[name] = await anyio.to_thread.run_sync(contract_document, contract)
+        return JSONResponse(self._contracts[name])
 
     async def answer(self, request: Request) -> Response:
         """Answer one request."""
@@ -101,13 +120,13 @@ _STATES = [
 
 def _cube(instance: Instance) -> dict[str, Any]:
     planned = instance.planned
-    descriptor = planned.descriptor
+    descriptor, is_remote = planned.descriptor, planned.engine == "remote"
     return {
         "name": planned.name,
         "colour": descriptor.colour.value,
         "cube": descriptor.name,
-        "version": descriptor.info.version,
-        "distribution": descriptor.info.distribution,
+        "version": None if is_remote else descriptor.info.version,
+        "distribution": None if is_remote else descriptor.info.distribution,
         "doc": descriptor.doc,
         "contracts": {
             "provides": [{"name": name, "version": str(kept.version)} for name, kept in descriptor.provides.items()],
@@ -137,7 +156,9 @@ def _operation(planned: PlannedCube, operation: Operation) -> dict[str, Any]:
     return {
         "name": operation.name,
         "http": {"method": method, "path": http_path(planned, path)},
+        "wholeBody": camel(operation.whole_body) if operation.whole_body else None,
         "stream": operation.kind is ResultKind.STREAM,
+        "idempotent": operation.options.idempotent,
         "scope": operation.options.scope,
         "doc": operation.doc,
     }
