@@ -1,8 +1,8 @@
 """Whether a provider in another service keeps what a consumer here knows of a contract.
 
-Both have a version of the contract's code of their own. What counts is what is really said: each value that the consumer
-writes must be one that the provider takes, and each that the provider writes one that the consumer takes. Between cubes
-fields that are not known are ignored, on both ways.
+Both have a version of the contract's code of their own. What counts is what is really said: each value that the
+consumer writes must be one that the provider takes, and each that the provider writes one that the consumer takes.
+Between cubes fields that are not known are ignored, on both ways.
 """
 
 from __future__ import annotations

@@ -21,6 +21,7 @@ from cubekit.composition.documents import Document
 from cubekit.composition.operations import Operation, make_operation
 from cubekit.composition.service_file import CubeSection, Duration, Section, ServiceFile, Size
 from cubekit.discovery import CubeInfo
+from cubekit.ground.colours import Colour
 from cubekit.ground.diagnostics import Diagnostic
 from cubekit.ground.versions import SpecifierSet, parse_versioned_name, split_use
 
@@ -52,6 +53,8 @@ class DiscoverySection(Section):
     """Seconds that a required cube waits for the service when it starts."""
     timeout: Duration = 5.0
     """Seconds in which the service must answer a question about itself; else it counts as gone."""
+    every: Duration = 5.0
+    """Seconds between two questions whether it is still there, and what was agreed."""
     max_answer: Size = 64 << 20
     """Bytes of one answer, or of one item of a stream."""
 
@@ -68,6 +71,7 @@ class RemoteConfig(BaseModel):
     instance: str | None
     """Its name in the other service; None if it is the only one of its cube."""
     cube: str
+    colour: Colour
     versions: SpecifierSet
     required: bool
     provides: Mapping[str, Provision]
@@ -138,6 +142,7 @@ def _plan(
         ca=document.path.parent / discovery.ca if discovery.ca else None,
         instance=instance or None,
         cube=cube,
+        colour=section.colour,
         versions=versions,
         required=not section.optional,
         provides=provides,

@@ -52,17 +52,22 @@ class EndedUnasked(Exception):
 
 
 class Host:
-    """Runs one object of a cube once."""
+    """Runs one object of a cube once.
+
+    :param kind: its class.
+    """
 
     def __init__(
         self,
         planned: PlannedCube,
+        kind: type[Cube[Any]],
         required: Mapping[str, object],
         bus: Bus,
         clock: Clock,
         telemetry: ServiceTelemetry,
     ) -> None:
         self._planned = planned
+        self._kind = kind
         self._required = required
         self._bus = bus
         self._clock = clock
@@ -107,7 +112,7 @@ class Host:
                 async with anyio.create_task_group() as group:
                     starting = self._arm(timers, "start_timeout", self._planned.start_timeout)
                     with self._environment(await group.start(_hold_tasks)) as environment:
-                        cube = self._planned.descriptor.cube._create(environment, self._required)
+                        cube = self._kind._create(environment, self._required)
                         async with self._life(cube):
                             starting.cancel()
                             started(cube)

@@ -26,6 +26,7 @@ from cubekit.runtime.dispatch import Endpoint, LayerState
 from cubekit.runtime.dispatch.admission import Admission
 from cubekit.runtime.dispatch.breaker import Breaker
 from cubekit.runtime.dispatch.retries import Retries
+from cubekit.runtime.engines import cube_class
 from cubekit.runtime.healing import Healing
 from cubekit.runtime.health import HealthChecks
 from cubekit.runtime.host import Host
@@ -81,7 +82,7 @@ class Service:
         }
         """Raw routes, by ``instance.method``. Plugins put nothing around them: they are no operations."""
         self.health = HealthChecks(self.instances, plan.health, self.clock, self.bus)
-        packages = {name: _package(planned) for name, planned in plan.cubes.items()}
+        packages = {name: _package(planned) for name, planned in plan.cubes.items() if planned.engine != "remote"}
         self.watchdog = Watchdog(plan.health.livez.max_lag, packages, self.clock, self.bus)
         self.started = False
         """Whether every cube that the service needs has started once."""
@@ -203,7 +204,7 @@ class Service:
         required = {
             requirement.attribute: self._proxy(instance, requirement) for requirement in planned.descriptor.requires
         }
-        host = partial(Host, planned, required, self.bus, self.clock, self.telemetry)
+        host = partial(Host, planned, cube_class(planned), required, self.bus, self.clock, self.telemetry)
         tickets = partial(make_tickets, sweeper)
         child = Child(instance, supervisor, host, tickets, self.bus, self.clock, self._failures.append)
         supervisor.add(child)
@@ -225,7 +226,7 @@ class Service:
 
     def _layer_state(self, planned: PlannedCube, operation: Operation, admission: Admission | None) -> LayerState:
         options, clock = operation.options, self.clock
-        breaker, retry = planned.breaker, planned.retry
+        breaker = planned.breaker
         name = f"{planned.name}.{operation.name}"
         return LayerState(
             middleware=self.plan.plugins.middleware(planned.name, operation),
@@ -237,7 +238,7 @@ class Service:
             )
             if breaker
             else None,
-            retries=Retries(retry.attempts, retry.budget) if retry and options.idempotent else None,
+            retries=_retries(planned, operation),
         )
 
     def _watches_health(self) -> bool:
@@ -278,6 +279,15 @@ class Service:
 
     def _unsettled(self, instance: Instance) -> set[str]:
         return {name for name in instance.planned.depends_on if not self.instances[name].settled.is_set()}
+
+
+def _retries(planned: PlannedCube, operation: Operation) -> Retries | None:
+    if planned.retry is None:
+        return None
+    if operation.options.idempotent:
+        return Retries(planned.retry.attempts, planned.retry.budget)
+    # What is idempotent in another service is known when it has been asked: each failure then says it.
+    return Retries(planned.retry.attempts, planned.retry.budget, planned.name) if planned.engine == "remote" else None
 
 
 def _package(planned: PlannedCube) -> str:

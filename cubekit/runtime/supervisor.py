@@ -5,10 +5,11 @@ from __future__ import annotations
 import random
 from collections import defaultdict, deque
 from collections.abc import Callable
+from dataclasses import replace
 
 from cubekit.authoring.cubes import Clock
 from cubekit.composition.service_file import GroupSection
-from cubekit.ground.diagnostics import Diagnostic
+from cubekit.ground.diagnostics import CubekitError, Diagnostic
 from cubekit.runtime.causes import sentence
 from cubekit.runtime.child import Child
 from cubekit.runtime.healing import Healing, HealingStep
@@ -143,6 +144,9 @@ def _problem(child: Child, cause: Exception | SystemExit, section: GroupSection,
         more = f"[supervise.{planned.group}] max = {2 * section.max + 1}"
         fix = f"mend it, by the tracebacks in the log; or allow more: {more}"
         return Diagnostic("CK404", f"{name} crashed too often", planned.place, allowed, sentence(cause), fix)
+    if isinstance(cause, CubekitError):
+        message = f"{name}: {cause.diagnostics[0].message}"
+        return replace(cause.diagnostics[0], message=message, place=cause.diagnostics[0].place or planned.place)
     if isinstance(cause, TimedOut):
         found = f"it stands at\n{cause.stack}" if cause.stack else None
         return Diagnostic("CK402", f"{name}: {cause}", planned.place, found=found, fix=cause.fix(planned.name))

@@ -25,9 +25,11 @@ class Retries:
 
     :param attempts: tries of one call after the first.
     :param budget: retries for each call, over many calls.
+    :param instance: if given, only failures that say they are repeatable for it are worth a try.
     """
 
-    def __init__(self, attempts: int, budget: float) -> None:
+    def __init__(self, attempts: int, budget: float, instance: str | None = None) -> None:
+        self._instance = instance
         self._attempts = attempts
         self._budget = budget
         self._left = _RESERVE
@@ -43,6 +45,8 @@ class Retries:
         self._left = min(_RESERVE, self._left + self.calls * self._budget)
         self.calls = 0
         if attempt >= self._attempts or self._left < 1 or not isinstance(error, Unavailable | ConnectionError):
+            return None
+        if self._instance is not None and getattr(error, "repeatable_for", None) != self._instance:
             return None
         asked = error.retry_after or 0.0 if isinstance(error, Failure) else 0.0
         if asked > _LONGEST_PAUSE:

@@ -1,0 +1,265 @@
+"""`RemoteCube`: a cube that keeps contracts by calling a cube of another service."""
+
+from __future__ import annotations
+
+import json
+import random
+import string
+from collections.abc import AsyncGenerator, Callable, Mapping
+from http import HTTPStatus
+from time import monotonic
+from typing import Any, ClassVar
+from urllib.parse import quote, unquote
+
+import anyio
+
+from cubekit.authoring.context import CallContext, current_call
+from cubekit.authoring.contracts import ContractInfo, is_stream
+from cubekit.authoring.cubes import Cube
+from cubekit.authoring.failures import Failure, NotFound, Unauthenticated, Unavailable
+from cubekit.authoring.health import Health
+from cubekit.composition.descriptors import Descriptor
+from cubekit.composition.remotes import CONTRACT_HEADER, RemoteConfig
+from cubekit.ground.diagnostics import CubekitError, Diagnostic
+from cubekit.runtime.remote.agreement import Agreement, Disagreement, agree
+from cubekit.runtime.remote.connection import Answer, BadAnswer, Broken, Connection, Request
+from cubekit.runtime.remote.failures import failure_of, kinds_by_slug
+from cubekit.runtime.remote.methods import RemoteMethod
+
+__all__ = ["remote_cube"]
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 5.0
+"""Seconds between two tries to reach a service that is gone."""
+
+_OK = HTTPStatus.OK
+_GATEWAY_ERRORS = {HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT}
+"""What a proxy says that does not reach the service."""
+
+_HEADER_SAFE = string.punctuation + " "
+
+
+def remote_cube(descriptor: Descriptor) -> type[RemoteCube]:
+    """Return the class of a remote cube, with the methods of the contracts that it provides."""
+    provided = [provision.contract for provision in descriptor.provides.values()]
+    contracts = {method: contract for contract in provided for method in contract.methods}
+    errors = tuple(error for contract in provided for error in contract.errors)
+    members: dict[str, Any] = {method: _method(contract, method) for method, contract in contracts.items()}
+    members |= {"__module__": __name__, "__doc__": RemoteCube.__doc__, "_kinds": kinds_by_slug(errors)}
+    return type("RemoteCube", (RemoteCube,), members)
+
+
+class RemoteCube(Cube[RemoteConfig]):
+    """Calls a cube of another service, which it asks again and again whether it is there and what was agreed.
+
+    While the service is gone no call is tried: each is told so at once, and may go elsewhere.
+    """
+
+    _kinds: ClassVar[Mapping[str, type[Failure]]] = {}
+    """The failures that its contracts declare, by the names that they have on the wire."""
+
+    def __init__(self) -> None:
+        self._connection = Connection(self.config)
+        self._agreement: Agreement | None = None
+        """None while the service is gone."""
+        self._last: Agreement | None = None
+        self._why = "it has not been asked yet"
+        self._lost = anyio.Event()
+
+    async def start(self) -> None:
+        """Wait for the service, if this one cannot do without it."""
+        config, pause = self.config, _FIRST_PAUSE
+        until = monotonic() + config.discovery.wait
+        while True:
+            try:
+                await self._agree()
+                break
+            except Broken as error:
+                self._lose(str(error))
+                if not config.required:
+                    break
+                if monotonic() + pause > until:
+                    raise _unreachable(config, error) from error
+            except Disagreement as error:
+                raise _disagreed(config, error) from error
+            await anyio.sleep(pause)
+            pause = min(2 * pause, 1.0)
+        self.tasks.start_soon(self._watch)
+
+    async def destroy(self) -> None:
+        """Close the connections."""
+        await self._connection.close()
+
+    async def health_check(self) -> Health:
+        """Say whether the service is there, and how its cube is."""
+        agreement = self._agreement
+        if agreement is None:
+            return Health("fail", f"{self._connection.url}: {self._why}")
+        path = f"/health/{agreement.instance}"
+        try:
+            said = await self._connection.ask(Request("GET", path, []))
+        except Broken as error:
+            return Health("fail", f"{self._connection.url}: {error}")
+        if said.status == _OK and agreement.state == "running":
+            return Health()
+        return Health("fail", f'"{agreement.instance}" is {agreement.state} there, and {path} answered {said.status}')
+
+    async def _watch(self) -> None:
+        """Notice that the service has gone, that it is back, and that it has become another."""
+        pause = _FIRST_PAUSE
+        while True:
+            if self._agreement is None:
+                await anyio.sleep(pause)
+                pause = min(2 * pause, _LONGEST_PAUSE)
+            else:
+                pause = _FIRST_PAUSE
+                with anyio.move_on_after(self.config.discovery.every):
+                    await self._lost.wait()
+            self._lost = anyio.Event()
+            try:
+                await self._agree()
+            except (Broken, Disagreement) as error:
+                self._lose(str(error))
+
+    async def _agree(self) -> None:
+        was_gone, seconds = self._agreement is None, self.config.discovery.timeout
+        with anyio.move_on_after(seconds) as limit:
+            self._agreement = self._last = await agree(self._connection, self.config, self._last)
+        if limit.cancelled_caught:
+            self._lose(why := f"it did not answer within {seconds:g} s")
+            self._connection.abandon()  # nothing that waits for it would ever be answered
+            raise Broken(why, sent=True)
+        if was_gone:
+            self.log.info("%s is there", self._connection.url)
+
+    def _lose(self, why: str) -> None:
+        if self._agreement is not None or why != self._why:
+            self.log.warning("%s cannot be used: %s", self._connection.url, why)
+        self._agreement, self._why = None, why
+        self._lost.set()
+
+    def _agreed(self, method: str) -> RemoteMethod:
+        if self._agreement is None:
+            raise self._unavailable(repeatable=True)
+        agreed = self._agreement.methods.get(method)
+        if agreed is None:
+            message = 'Cube "{instance}" was written against an older contract, which has no {method}().'
+            raise Unavailable(message, instance=self.name, method=method)
+        return agreed
+
+    async def _call(self, contract: ContractInfo, name: str, arguments: Mapping[str, Any]) -> Any:
+        method, context = self._agreed(name), current_call()
+        request = _request(contract, method, arguments, context, b"application/json")
+        try:
+            answer = await self._connection.ask(request)
+        except Broken as error:
+            raise self._broken(error, method) from error
+        if answer.status != _OK:
+            raise self._refusal(_problem(answer), answer, request, method, context)
+        return method.result(answer.body)
+
+    async def _stream(
+        self, contract: ContractInfo, name: str, arguments: Mapping[str, Any]
+    ) -> AsyncGenerator[Any, None]:
+        method, context = self._agreed(name), current_call()
+        request = _request(contract, method, arguments, context, b"application/x-ndjson")
+        try:
+            async with self._connection.streamed(request) as (answer, lines):
+                if answer.status != _OK:
+                    raise self._refusal(_problem(answer), answer, request, method, context)
+                async for line in lines:
+                    if line.startswith(b'{"item"'):
+                        yield method.item(line)
+                    elif line:
+                        frame = json.loads(line)
+                        if "error" in frame:
+                            raise self._refusal(frame["error"], answer, request, method, context)
+                        return
+                raise Broken("the stream ended without an end", sent=True)
+        except Broken as error:
+            raise self._broken(error, method) from error
+
+    def _refusal(
+        self, problem: object, answer: Answer, request: Request, method: RemoteMethod, context: CallContext
+    ) -> Exception:
+        """What a call is told that the service has refused."""
+        failure = failure_of(problem, self._kinds, context.locale, answer.retry_after)
+        if failure is None and answer.status not in _GATEWAY_ERRORS:
+            start = answer.body[:200].decode("utf-8", "replace")
+            return BadAnswer(f"{self._connection.url}{request.target} answered {answer.status}: {start}")
+        if isinstance(failure, Unauthenticated):
+            # Not the caller's credentials were refused, but those of this service.
+            self.log.error("%s refuses the token of [discovery.%s]", self._connection.url, self.config.service)
+            return self._unavailable(repeatable=True)
+        if isinstance(failure, NotFound) and failure.params.get("path") == unquote(request.target.partition("?")[0]):
+            self._lose(f"it has nothing at {request.target} any more")
+            return self._unavailable(repeatable=True)
+        if failure is None or isinstance(failure, Unavailable):
+            failure = failure or self._unavailable(repeatable=False)
+            failure.repeatable_for = self.name if method.idempotent else None
+        return failure
+
+    def _broken(self, error: Broken, method: RemoteMethod) -> Unavailable:
+        """What a call is told whose connection broke."""
+        if self._agreement is not None:
+            self._lose(str(error))
+        return self._unavailable(repeatable=method.idempotent or not error.sent)
+
+    def _unavailable(self, *, repeatable: bool) -> Unavailable:
+        failure = Unavailable(
+            'Cube "{instance}" of the service "{service}" cannot be reached.',
+            instance=self.name,
+            service=self.config.service,
+        )
+        failure.repeatable_for = self.name if repeatable else None
+        return failure
+
+
+def _method(contract: ContractInfo, name: str) -> Callable[..., Any]:
+    """Return the method by which a remote cube keeps a promise."""
+
+    async def call(self: RemoteCube, **arguments: Any) -> Any:
+        return await self._call(contract, name, arguments)
+
+    def stream(self: RemoteCube, **arguments: Any) -> AsyncGenerator[Any, None]:
+        return self._stream(contract, name, arguments)
+
+    return stream if is_stream(getattr(contract.protocol, name)) else call
+
+
+def _request(
+    contract: ContractInfo, method: RemoteMethod, arguments: Mapping[str, Any], context: CallContext, accept: bytes
+) -> Request:
+    body, content_type = method.body(arguments)
+    parent = context.parent_span_id or f"{random.getrandbits(64) | 1:016x}"
+    headers = [
+        (b"accept", accept),
+        (CONTRACT_HEADER, str(contract).encode()),
+        (b"accept-language", quote(context.locale, _HEADER_SAFE).encode()),
+        (b"traceparent", f"00-{context.trace_id}-{parent}-{context.sampled:02x}".encode()),
+    ]
+    if content_type:
+        headers.append((b"content-type", content_type))
+    if context.deadline is not None:
+        headers.append((b"x-request-timeout", f"{max(0.001, context.deadline - monotonic()):.3f}".encode()))
+    if context.idempotency_key is not None:
+        headers.append((b"idempotency-key", quote(context.idempotency_key, _HEADER_SAFE).encode()))
+    return Request(method.verb, method.target(arguments), headers, body)
+
+
+def _problem(answer: Answer) -> object:
+    try:
+        return json.loads(answer.body)
+    except ValueError:
+        return None
+
+
+def _unreachable(config: RemoteConfig, error: Broken) -> CubekitError:
+    message = f"service {config.service} at {config.discovery.url} does not answer: {error}"
+    fix = f"start it, or correct [discovery.{config.service}] url; or do without it: optional = true"
+    return CubekitError(Diagnostic("CK408", message, fix=fix))
+
+
+def _disagreed(config: RemoteConfig, error: Disagreement) -> CubekitError:
+    message = f"service {config.service} at {config.discovery.url} is not what the service file says"
+    fix = f"cubekit discover {config.discovery.url}   (prints what to write)"
+    return CubekitError(Diagnostic("CK409", message, found="\n".join(error.reasons), fix=fix))

@@ -1,0 +1,1 @@
+"""A cube that calls a cube of another service."""
