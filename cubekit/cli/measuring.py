@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Annotated, Any
@@ -46,5 +47,6 @@ def _load(file: Path) -> Any:
     if spec is None or spec.loader is None:
         raise CubekitError(Diagnostic("CK501", f"{file} is no Python module"))
     module = module_from_spec(spec)
+    sys.modules[spec.name] = module  # where annotations are looked up
     spec.loader.exec_module(module)
     return module

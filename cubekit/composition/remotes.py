@@ -27,7 +27,7 @@ from cubekit.ground.versions import SpecifierSet, parse_versioned_name, split_us
 
 __all__ = ["CONTRACT_HEADER", "DiscoverySection", "Remote", "RemoteConfig", "RemotePlan", "plan_remotes"]
 
-CONTRACT_HEADER = b"cubekit-contract"
+CONTRACT_HEADER = "cubekit-contract"
 """Names the contract that a call keeps, ``saju.calendar@0.1``: unknown fields of its body are ignored, as between cubes
 of one service."""
 
@@ -41,11 +41,18 @@ def _service_url(value: str) -> str:
     return value.rstrip("/")
 
 
+def _token(value: SecretStr) -> SecretStr:
+    said = value.get_secret_value()
+    if not said or not said.isascii() or not said.isprintable() or " " in said:
+        raise ValueError("a token is of visible characters, without a blank or a line break")
+    return value
+
+
 class DiscoverySection(Section):
     """``[discovery.NAME]``: a running service whose cubes may be used here. No other host is ever asked."""
 
     url: Annotated[str, AfterValidator(_service_url)]
-    token: SecretStr | None = None
+    token: Annotated[SecretStr, AfterValidator(_token)] | None = None
     """Sent as ``Authorization: Bearer``; what it stands for is who calls, as the other service sees it."""
     ca: str | None = None
     """File of the certificates to trust, relative to the service file; the system's by default."""

@@ -58,15 +58,16 @@ def far_service(parts: Mapping[str, Part] | None = None, **sections: Mapping[str
         yield far
 
 
-def reader(url: str, /, discovery: Mapping[str, Any] | None = None, **far: Any) -> dict[str, Any]:
+def reader(url: str, /, discovery: Mapping[str, Any] | None = None, instance: str = "", **far: Any) -> dict[str, Any]:
     """Return the parts and sections of a service that has the words of another.
 
     :param discovery: further keys of ``[discovery.dictionary]``.
+    :param instance: its name there.
     :param far: further keys of ``[cubes.far]``.
     """
     said = {
         "use": "words",
-        "from": "dictionary",
+        "from": f"dictionary/{instance}" if instance else "dictionary",
         "colour": "feature",
         "contracts": ["test.words@1.0"],
         **far,

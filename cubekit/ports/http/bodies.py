@@ -25,6 +25,8 @@ __all__ = ["InputReader", "check_length", "read_body"]
 _NOTHING = EdgeCodec(create_model("Nothing"))
 """Where nothing is expected, whatever comes is an unknown field."""
 
+_CONTRACT = CONTRACT_HEADER.encode()
+
 BODY_TIMEOUT = 30.0
 """Seconds that the body of a request may take to arrive."""
 
@@ -76,7 +78,7 @@ class InputReader:
         if not _is_json(said := head.headers.get(b"content-type", b"")):
             raise UnsupportedMediaType(found=said.decode("latin-1") or "none")
         # A cube of another service may know a newer version of the contract than is kept here.
-        return self._body.from_json(raw, "ignore" if CONTRACT_HEADER in head.headers else "forbid")
+        return self._body.from_json(raw, "ignore" if _CONTRACT in head.headers else "forbid")
 
 
 def check_length(head: Head, limit: int) -> None:

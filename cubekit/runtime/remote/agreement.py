@@ -4,23 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import anyio.to_thread
+from pydantic import BaseModel, ValidationError
 
 from cubekit.authoring.contracts import DeclarationError
 from cubekit.composition.contract_fit import misfits
 from cubekit.composition.descriptors import Provision
 from cubekit.composition.edge import camel
 from cubekit.composition.remotes import RemoteConfig
-from cubekit.discovery.cubes import normalised
 from cubekit.ground.versions import SpecifierSet, Version, admits
 from cubekit.runtime.remote.connection import Connection
+from cubekit.runtime.remote.manifest import ContractDocument, Manifest, ManifestCube, ManifestOperation
 from cubekit.runtime.remote.methods import RemoteMethod
 
 __all__ = ["Agreement", "Disagreement", "agree"]
 
-_VOLATILE = {"state", "restarts", "queue", "problem"}
+M = TypeVar("M", bound=BaseModel)
 
 
 class Disagreement(Exception):
@@ -38,13 +39,14 @@ class Disagreement(Exception):
 class Agreement:
     """How a remote cube is called."""
 
-    instance: str
-    state: str
-    """Of the instance, when it was asked."""
+    cube: ManifestCube
+    """What the manifest says of it."""
     methods: Mapping[str, RemoteMethod]
     """By their names in Python. Those that the provider is too old for are not there."""
-    said: Mapping[str, Any]
-    """The instance's entry in the manifest, as far as it lasts."""
+
+    def still_holds(self, cube: ManifestCube) -> bool:
+        """Whether the manifest says the same of the cube, but for how it is at the moment."""
+        return cube.model_copy(update={"state": self.cube.state}) == self.cube
 
 
 async def agree(connection: Connection, config: RemoteConfig, before: Agreement | None) -> Agreement:
@@ -54,45 +56,49 @@ async def agree(connection: Connection, config: RemoteConfig, before: Agreement 
     :raises Broken: if the service does not answer.
     :raises Disagreement: if it is not what was planned.
     """
-    cube = _find((await connection.document("/cubes")).get("cubes"), config)
-    said = {key: value for key, value in cube.items() if key not in _VOLATILE}
-    if before is not None and before.said == said:
-        return Agreement(cube["name"], cube["state"], before.methods, said)
+    manifest = _read(Manifest, "its manifest", await connection.document("/cubes"))
+    cube = _find(manifest.cubes, config)
+    if before is not None and before.still_holds(cube):
+        return Agreement(cube, before.methods)
     versions = _check(cube, config)
     documents = {name: await connection.document(f"/cubes/contracts/{name}") for name in versions}
-    methods = await anyio.to_thread.run_sync(_compare, config.provides, versions, documents, cube["operations"])
-    return Agreement(cube["name"], cube["state"], methods, said)
+    methods = await anyio.to_thread.run_sync(_compare, config.provides, versions, documents, cube.operations)
+    return Agreement(cube, methods)
 
 
-def _find(cubes: Any, config: RemoteConfig) -> dict[str, Any]:
-    """The entry of the instance in a manifest."""
+def _read(kind: type[M], what: str, document: Any) -> M:
     try:
-        ours = [cube for cube in cubes if cube["engine"] != "remote" and normalised(cube["cube"]) == config.cube]
-        found = [cube for cube in ours if config.instance in {None, cube["name"]}]
-        names = ", ".join(cube["name"] for cube in ours)
-        known = ", ".join(sorted({cube["cube"] for cube in cubes}))
-    except (TypeError, LookupError) as error:
-        raise Disagreement(f"its manifest cannot be read: {error!r}") from error
+        return kind.model_validate(document)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        raise Disagreement(f"{what} cannot be read: {where}: {first['msg']}") from error
+
+
+def _find(cubes: tuple[ManifestCube, ...], config: RemoteConfig) -> ManifestCube:
+    """The entry of the instance in a manifest."""
+    ours = [cube for cube in cubes if cube.own and cube.cube == config.cube]
+    found = [cube for cube in ours if config.instance in {None, cube.name}]
+    names = ", ".join(cube.name for cube in ours)
     if not ours:
+        known = ", ".join(sorted({cube.cube for cube in cubes if cube.own}))
         raise Disagreement(f'it has no cube "{config.cube}"; it has: {known or "none"}')
     if not found:
         raise Disagreement(f'instance "{config.instance}" is not there; cube "{config.cube}" is used by: {names}')
     if len(found) > 1:
-        raise Disagreement(
-            f'cube "{config.cube}" is there more than once: from = "{config.service}/…" with one of {names}'
-        )
-    entry: dict[str, Any] = found[0]
-    return entry
+        choice = f'from = "{config.service}/…" with one of {names}'
+        raise Disagreement(f'cube "{config.cube}" is there more than once: {choice}')
+    return found[0]
 
 
-def _check(cube: Mapping[str, Any], config: RemoteConfig) -> dict[str, Version]:
+def _check(cube: ManifestCube, config: RemoteConfig) -> dict[str, Version]:
     """The versions of the planned contracts that the instance says it provides."""
     reasons = []
-    if not admits(config.versions, version := str(cube["version"] or "0")):
+    if not admits(config.versions, version := cube.version or "0"):
         reasons.append(f"its {config.cube} is {version}, and {config.versions} is wanted")
-    if cube["colour"] != config.colour:
-        reasons.append(f"its cube is {cube['colour']}, and not {config.colour}")
-    provided = {one["name"]: Version(one["version"]) for one in cube["contracts"]["provides"]}
+    if cube.colour is not config.colour:
+        reasons.append(f"its cube is {cube.colour}, and not {config.colour}")
+    provided = {one.name: Version(one.version) for one in cube.contracts.provides}
     for name, planned in config.provides.items():
         if name not in provided:
             reasons.append(f"it does not provide {name}")
@@ -113,14 +119,18 @@ def _compare(
     provides: Mapping[str, Provision],
     versions: Mapping[str, Version],
     documents: Mapping[str, Mapping[str, Any]],
-    operations: list[Mapping[str, Any]],
+    operations: tuple[ManifestOperation, ...],
 ) -> dict[str, RemoteMethod]:
-    offered = {operation["name"]: operation for operation in operations}
+    offered = {operation.name: operation for operation in operations}
     methods: dict[str, RemoteMethod] = {}
     reasons: list[str] = []
     for name, provision in provides.items():
         contract, version = provision.contract, versions[name]
-        reasons += (f"{name} {version}, {misfit}" for misfit in misfits(contract, documents[name], version))
+        promised = _read(ContractDocument, f"its {name}", documents[name]).methods
+        try:
+            reasons += (f"{name} {version}, {misfit}" for misfit in misfits(contract, documents[name], version))
+        except (LookupError, TypeError, AttributeError, RecursionError) as error:  # out of schemas that are none
+            raise Disagreement(f"its {name} cannot be read: {error!r}") from error
         for method in contract.methods:
             form = offered.get(camel(method))
             if form is not None:
@@ -128,7 +138,7 @@ def _compare(
                     methods[method] = RemoteMethod(contract, method, form)
                 except (DeclarationError, ValueError) as error:
                     reasons.append(f"{name} {version}, {method}(): {error}")
-            elif method in documents[name]["methods"] and version >= contract.version:
+            elif method in promised and version >= contract.version:
                 reasons.append(f"{name} {version}, {method}(): it is no operation there, so HTTP does not reach it")
     if reasons:
         raise Disagreement(*reasons)

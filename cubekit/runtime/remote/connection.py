@@ -3,55 +3,39 @@
 from __future__ import annotations
 
 import json
-import socket
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import urlsplit
 
 import anyio
-import httpcore2
 
 from cubekit.composition.remotes import RemoteConfig
+from cubekit.runtime.remote.wire import BadAnswer, Broken, Wire
 
-__all__ = ["Answer", "BadAnswer", "Broken", "Connection", "Request"]
+__all__ = ["Answer", "Connection", "Request"]
 
-_CONNECT = 2.0
-"""Seconds that a connection may take to come about."""
+_CALLS = 256
+"""Calls under way at the same time, each on a connection of its own; more wait."""
 
-_IDLE = 3.0
-"""Seconds that a connection is kept while nothing is asked: less than servers keep it, so that it is not just closing
-when a call takes it."""
-
-_CONNECTIONS = 256
-"""Calls under way at the same time; more wait for one of these."""
-
-
-class Broken(Exception):
-    """The service could not be reached, or the connection broke.
-
-    :param sent: whether the service may have begun with the request.
-    """
-
-    def __init__(self, message: str, *, sent: bool) -> None:
-        super().__init__(message)
-        self.sent = sent
-
-
-class BadAnswer(Exception):
-    """What the service has answered is not what was promised."""
+_PORTS = {"http": 80, "https": 443}
+_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is asked for."""
+    """What is asked for.
+
+    :param target: path and query.
+    :param headers: without those that every request has.
+    """
 
     method: str
     target: str
-    """Path and query."""
-    headers: list[tuple[bytes, bytes]]
+    headers: str = ""
     body: bytes = b""
 
 
@@ -60,7 +44,6 @@ class Answer:
     """The head of an answer; the whole of it if it was read."""
 
     status: int
-    content_type: str
     retry_after: float | None
     body: bytes = b""
 
@@ -71,15 +54,15 @@ class Connection:
     def __init__(self, config: RemoteConfig) -> None:
         discovery = config.discovery
         self.url = discovery.url
-        token = discovery.token.get_secret_value() if discovery.token else None
-        self._always = [] if token is None else [(b"authorization", f"Bearer {token}".encode())]
+        parts = urlsplit(self.url)
+        assert parts.hostname is not None  # noqa: S101 - or the address would have been refused
+        self._host, self._port, self._prefix = parts.hostname, parts.port or _PORTS[parts.scheme], parts.path
+        self._trusted = ssl.create_default_context(cafile=config.ca) if parts.scheme == "https" else None
+        token = f"authorization: Bearer {discovery.token.get_secret_value()}\r\n" if discovery.token else ""
+        self._head = f" HTTP/1.1\r\nhost: {parts.netloc}\r\nuser-agent: cubekit\r\n{token}"
         self._longest = discovery.max_answer
-        self._pool = httpcore2.AsyncConnectionPool(
-            ssl_context=_trusting(config) if discovery.url.startswith("https:") else None,
-            max_connections=_CONNECTIONS,
-            keepalive_expiry=_IDLE,
-            socket_options=_noticing_silence(),
-        )
+        self._idle: list[Wire] = []
+        self._room = anyio.Semaphore(_CALLS, fast_acquire=True)
         self._waiting: set[anyio.CancelScope] = set()
         """Around everything that waits for the service."""
 
@@ -90,16 +73,19 @@ class Connection:
         :raises BadAnswer: if it is too long.
         """
         with self._unbroken():
-            async with self._sent(request) as response:
-                body = await self._whole(response)
-        return _answer(response, body)
+            wire = await self._begin(request)
+            try:
+                return _answer(wire, await self._whole(wire))
+            finally:
+                await self._end(wire)
+        raise AssertionError("what is abandoned raises Broken")
 
     async def document(self, path: str) -> dict[str, Any]:
         """Return a JSON document that the service has of itself.
 
         :raises Broken: if the service does not answer, or not as a cubekit service does.
         """
-        answer = await self.ask(Request("GET", path, []))
+        answer = await self.ask(Request("GET", path))
         try:
             document = json.loads(answer.body) if answer.status == HTTPStatus.OK else None
         except ValueError:
@@ -116,29 +102,14 @@ class Connection:
         :raises BadAnswer: if a line is too long.
         """
         with self._unbroken():
-            sent = self._sent(request)
-            response = await sent.__aenter__()
+            wire = await self._begin(request)
         try:
             with self._unbroken():
-                refusal = b"" if response.status == HTTPStatus.OK else await self._whole(response)
-            async with aclosing(self._lines(response)) as lines:
-                yield _answer(response, refusal), lines
+                refusal = b"" if wire.status == HTTPStatus.OK else await self._whole(wire)
+            async with aclosing(self._lines(wire)) as lines:
+                yield _answer(wire, refusal), lines
         finally:
-            with anyio.CancelScope(shield=True):
-                await sent.__aexit__(None, None, None)
-
-    async def _lines(self, response: httpcore2.Response) -> AsyncGenerator[bytes, None]:
-        rest = b""
-        async with aclosing(_parts(response)) as parts:
-            while True:
-                with self._unbroken():
-                    part = await anext(parts, b"")
-                if not part:
-                    return
-                *whole, rest = (rest + part).split(b"\n")
-                self._check_length(rest)
-                for line in whole:
-                    yield line
+            await self._end(wire)
 
     def abandon(self) -> None:
         """End everything that waits for the service: each raises `Broken`."""
@@ -146,39 +117,69 @@ class Connection:
             scope.cancel()
 
     async def close(self) -> None:
-        """Close all connections."""
-        await self._pool.aclose()
+        """Close all connections that are not used."""
+        while self._idle:
+            await self._idle.pop().close()
 
-    @asynccontextmanager
-    async def _sent(self, request: Request) -> AsyncIterator[httpcore2.Response]:
-        async with self._pool.stream(
-            request.method,
-            self.url + request.target,
-            headers=[*self._always, *request.headers],
-            content=request.body,
-            extensions={"timeout": {"connect": _CONNECT}},
-        ) as response:
-            yield response
+    async def _begin(self, request: Request) -> Wire:
+        """Send a request over a connection of its own, and wait for the head of the answer."""
+        length = f"content-length: {len(request.body)}\r\n" if request.body or request.method in _WITH_BODY else ""
+        head = f"{request.method} {self._prefix}{request.target}{self._head}{request.headers}{length}\r\n"
+        await self._room.acquire()
+        wire = None
+        try:
+            while self._idle and wire is None:
+                idle = self._idle.pop()
+                if idle.reusable:
+                    wire = idle
+                else:
+                    await idle.close()
+            wire = wire or await Wire.open(self._host, self._port, self._trusted)
+            await wire.send(head.encode("latin-1") + request.body)
+        except BaseException:
+            if wire is not None:
+                await self._end(wire)
+            else:
+                self._room.release()
+            raise
+        return wire
 
-    async def _whole(self, response: httpcore2.Response) -> bytes:
-        body = b""
-        async with aclosing(_parts(response)) as parts:
-            async for part in parts:
-                body = body + part if body else part
-                self._check_length(body)
+    async def _end(self, wire: Wire) -> None:
+        """Keep a connection for the next request, if there may be one."""
+        self._room.release()
+        if wire.complete and wire.reusable:
+            self._idle.append(wire)
+        else:
+            with anyio.CancelScope(shield=True):
+                await wire.close()
+
+    async def _whole(self, wire: Wire) -> bytes:
+        body = await wire.part()
+        self._check_length(body)
+        while part := await wire.part():
+            body += part
+            self._check_length(body)
         return body
+
+    async def _lines(self, wire: Wire) -> AsyncGenerator[bytes, None]:
+        rest = b""
+        while True:
+            with self._unbroken():
+                part = await wire.part()
+            if not part:
+                return
+            *whole, rest = (rest + part).split(b"\n")
+            self._check_length(rest)
+            for line in whole:
+                yield line
 
     @contextmanager
     def _unbroken(self) -> Iterator[None]:
-        """Around what waits for the service: says in one way that it does not come."""
+        """Around what waits for the service: it may be abandoned."""
         with anyio.CancelScope() as scope:
             self._waiting.add(scope)
             try:
                 yield
-            except (httpcore2.ConnectError, httpcore2.ConnectTimeout, httpcore2.PoolTimeout) as error:
-                raise Broken(_said(error), sent=False) from error
-            except (httpcore2.NetworkError, httpcore2.TimeoutException, httpcore2.RemoteProtocolError) as error:
-                raise Broken(_said(error), sent=True) from error
             finally:
                 self._waiting.discard(scope)
         if scope.cancelled_caught:
@@ -189,35 +190,6 @@ class Connection:
             raise BadAnswer(f"an answer of {self.url} is longer than max_answer, {self._longest} bytes")
 
 
-def _parts(response: httpcore2.Response) -> AsyncGenerator[bytes, None]:
-    parts = response.aiter_stream()
-    assert isinstance(parts, AsyncGenerator)  # noqa: S101 - and not only an iterator, which could not be closed
-    return parts
-
-
-def _answer(response: httpcore2.Response, body: bytes = b"") -> Answer:
-    headers = {name.lower(): value for name, value in response.headers}
-    retry_after = headers.get(b"retry-after", b"")
-    return Answer(
-        response.status,
-        headers.get(b"content-type", b"").decode("latin-1"),
-        float(retry_after) if retry_after.isdigit() else None,
-        body,
-    )
-
-
-def _said(error: Exception) -> str:
-    return str(error) or type(error).__name__
-
-
-def _trusting(config: RemoteConfig) -> ssl.SSLContext:
-    return ssl.create_default_context(cafile=config.ca)
-
-
-def _noticing_silence() -> list[tuple[int, int, int]]:
-    """Options of a socket that let it break when the other machine is gone, however long nothing is said."""
-    wanted = {"TCP_KEEPIDLE": 5, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": 20_000}
-    known = [
-        (socket.IPPROTO_TCP, getattr(socket, name), value) for name, value in wanted.items() if hasattr(socket, name)
-    ]
-    return [(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1), *known]
+def _answer(wire: Wire, body: bytes = b"") -> Answer:
+    retry_after = wire.headers.get(b"retry-after", b"")
+    return Answer(wire.status, float(retry_after) if retry_after.isdigit() else None, body)

@@ -22,9 +22,10 @@ from cubekit.composition.descriptors import Descriptor
 from cubekit.composition.remotes import CONTRACT_HEADER, RemoteConfig
 from cubekit.ground.diagnostics import CubekitError, Diagnostic
 from cubekit.runtime.remote.agreement import Agreement, Disagreement, agree
-from cubekit.runtime.remote.connection import Answer, BadAnswer, Broken, Connection, Request
+from cubekit.runtime.remote.connection import Answer, Connection, Request
 from cubekit.runtime.remote.failures import failure_of, kinds_by_slug
 from cubekit.runtime.remote.methods import RemoteMethod
+from cubekit.runtime.remote.wire import BadAnswer, Broken
 
 __all__ = ["remote_cube"]
 
@@ -34,8 +35,6 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 5.0
 _OK = HTTPStatus.OK
 _GATEWAY_ERRORS = {HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT}
 """What a proxy says that does not reach the service."""
-
-_HEADER_SAFE = string.punctuation + " "
 
 
 def remote_cube(descriptor: Descriptor) -> type[RemoteCube]:
@@ -91,17 +90,17 @@ class RemoteCube(Cube[RemoteConfig]):
 
     async def health_check(self) -> Health:
         """Say whether the service is there, and how its cube is."""
-        agreement = self._agreement
-        if agreement is None:
+        if self._agreement is None:
             return Health("fail", f"{self._connection.url}: {self._why}")
-        path = f"/health/{agreement.instance}"
+        cube = self._agreement.cube
+        path = f"/health/{cube.name}"
         try:
-            said = await self._connection.ask(Request("GET", path, []))
+            said = await self._connection.ask(Request("GET", path))
         except Broken as error:
             return Health("fail", f"{self._connection.url}: {error}")
-        if said.status == _OK and agreement.state == "running":
+        if said.status == _OK and cube.state == "running":
             return Health()
-        return Health("fail", f'"{agreement.instance}" is {agreement.state} there, and {path} answered {said.status}')
+        return Health("fail", f'"{cube.name}" is {cube.state} there, and {path} answered {said.status}')
 
     async def _watch(self) -> None:
         """Notice that the service has gone, that it is back, and that it has become another."""
@@ -148,7 +147,7 @@ class RemoteCube(Cube[RemoteConfig]):
 
     async def _call(self, contract: ContractInfo, name: str, arguments: Mapping[str, Any]) -> Any:
         method, context = self._agreed(name), current_call()
-        request = _request(contract, method, arguments, context, b"application/json")
+        request = _request(contract, method, arguments, context, "application/json")
         try:
             answer = await self._connection.ask(request)
         except Broken as error:
@@ -161,7 +160,7 @@ class RemoteCube(Cube[RemoteConfig]):
         self, contract: ContractInfo, name: str, arguments: Mapping[str, Any]
     ) -> AsyncGenerator[Any, None]:
         method, context = self._agreed(name), current_call()
-        request = _request(contract, method, arguments, context, b"application/x-ndjson")
+        request = _request(contract, method, arguments, context, "application/x-ndjson")
         try:
             async with self._connection.streamed(request) as (answer, lines):
                 if answer.status != _OK:
@@ -227,23 +226,25 @@ def _method(contract: ContractInfo, name: str) -> Callable[..., Any]:
 
 
 def _request(
-    contract: ContractInfo, method: RemoteMethod, arguments: Mapping[str, Any], context: CallContext, accept: bytes
+    contract: ContractInfo, method: RemoteMethod, arguments: Mapping[str, Any], context: CallContext, accept: str
 ) -> Request:
     body, content_type = method.body(arguments)
     parent = context.parent_span_id or f"{random.getrandbits(64) | 1:016x}"
-    headers = [
-        (b"accept", accept),
-        (CONTRACT_HEADER, str(contract).encode()),
-        (b"accept-language", quote(context.locale, _HEADER_SAFE).encode()),
-        (b"traceparent", f"00-{context.trace_id}-{parent}-{context.sampled:02x}".encode()),
-    ]
+    headers = (
+        f"accept: {accept}\r\n{CONTRACT_HEADER}: {contract}\r\naccept-language: {_header(context.locale)}\r\n"
+        f"traceparent: 00-{context.trace_id}-{parent}-{context.sampled:02x}\r\n"
+    )
     if content_type:
-        headers.append((b"content-type", content_type))
+        headers += f"content-type: {content_type}\r\n"
     if context.deadline is not None:
-        headers.append((b"x-request-timeout", f"{max(0.001, context.deadline - monotonic()):.3f}".encode()))
+        headers += f"x-request-timeout: {max(0.001, context.deadline - monotonic()):.3f}\r\n"
     if context.idempotency_key is not None:
-        headers.append((b"idempotency-key", quote(context.idempotency_key, _HEADER_SAFE).encode()))
+        headers += f"idempotency-key: {_header(context.idempotency_key)}\r\n"
     return Request(method.verb, method.target(arguments), headers, body)
+
+
+def _header(text: str) -> str:
+    return text if text.isascii() and text.isprintable() else quote(text, string.punctuation + " ")
 
 
 def _problem(answer: Answer) -> object:

@@ -15,7 +15,8 @@ from cubekit.authoring.failures import Invalid
 from cubekit.authoring.models import Page
 from cubekit.composition.edge import EdgeCodec, InvalidInput, MalformedInput
 from cubekit.composition.operations import BODILESS, ResultKind, make_operation
-from cubekit.runtime.remote.connection import BadAnswer
+from cubekit.runtime.remote.manifest import ManifestOperation
+from cubekit.runtime.remote.wire import BadAnswer
 
 __all__ = ["RemoteMethod"]
 
@@ -28,13 +29,13 @@ class RemoteMethod:
     :param form: what the other service's manifest says of the operation.
     """
 
-    def __init__(self, contract: ContractInfo, method: str, form: Mapping[str, Any]) -> None:
+    def __init__(self, contract: ContractInfo, method: str, form: ManifestOperation) -> None:
         operation = make_operation(getattr(contract.protocol, method), None)
-        self.verb: str = form["http"]["method"]
-        self.idempotent: bool = form["idempotent"]
+        self.verb = form.http.method
+        self.idempotent = form.idempotent
         self.kind = operation.kind
-        self._path: str = form["http"]["path"]
-        self._whole_body: str | None = form["wholeBody"]
+        self._path = form.http.path
+        self._whole_body = form.whole_body
         self._parameters = {parameter.name: parameter for parameter in operation.parameters}
         self._codecs = {p.name: EdgeCodec(p.annotation) for p in operation.parameters if p.annotation is not bytes}
         self._page: Any = Page.__class_getitem__(operation.result) if operation.kind is ResultKind.PAGE else None
@@ -61,17 +62,17 @@ class RemoteMethod:
         ]
         return f"{target}?{urlencode(query)}" if query else target
 
-    def body(self, arguments: Mapping[str, Any]) -> tuple[bytes, bytes]:
+    def body(self, arguments: Mapping[str, Any]) -> tuple[bytes, str]:
         """Return the body, and its type; both empty if there is none."""
         if self.verb in BODILESS:
-            return b"", b""
+            return b"", ""
         inside = [self._parameters[name] for name in arguments if not self._is_in_path(name)]
         if len(inside) == 1 and inside[0].annotation is bytes:
-            return arguments[inside[0].name], b"application/octet-stream"
+            return arguments[inside[0].name], "application/octet-stream"
         if len(inside) == 1 and inside[0].alias == self._whole_body:
-            return self._codecs[inside[0].name].to_json(arguments[inside[0].name]), b"application/json"
+            return self._codecs[inside[0].name].to_json(arguments[inside[0].name]), "application/json"
         fields = [json.dumps(p.alias).encode() + b":" + self._codecs[p.name].to_json(arguments[p.name]) for p in inside]
-        return b"{" + b",".join(fields) + b"}", b"application/json"
+        return b"{" + b",".join(fields) + b"}", "application/json"
 
     def result(self, raw: bytes) -> Any:
         """Return the value that a successful answer holds.
