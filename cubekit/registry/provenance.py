@@ -19,6 +19,7 @@ from cubekit.registry.sources import Source
 __all__ = ["SUFFIX", "attestation_problems", "bound", "unattested"]
 
 SUFFIX = ".provenance"
+_FIX = "do not install it; ask the owner of the registry for its attestations"
 
 
 def bound(lock: Lock, before: Lock, shelf: Shelf) -> Lock:
@@ -54,14 +55,21 @@ def attestation_problems(lock: Lock, shelf: Shelf) -> list[Diagnostic]:
 
     :raises CubekitError: CK614 if something is attested, and the extra is missing with which it is verified.
     """
-    owners: list[tuple[LockedCube | LockedDistribution, Source]] = []
+    problems: list[Diagnostic] = []
     for cube in lock.cubes:
         try:
-            owners.append((cube, shelf.get(cube.name).source))
+            source = shelf.get(cube.name).source
         except CubekitError:  # it belongs to no registry any more, or to two, which others tell
             continue
-    owners += [(other, owner[0]) for other in lock.distributions if (owner := shelf.entries(other.name))]
-    return [problem for one, source in owners for problem in _locked_problems(one, source)]
+        problems += _locked_problems(cube, source)
+    for other in lock.distributions:
+        if (owner := shelf.entries(other.name)) is not None:
+            problems += _locked_problems(other, owner[0])
+        elif other.trusted_publishers:
+            needed = "\n".join(["a registry with attestations, as before, of", *map(str, other.trusted_publishers)])
+            message = f"{other.name} {other.version} is not trusted: nobody attests it"
+            problems.append(Diagnostic("CK615", message, needed=needed, found="no registry has it any more", fix=_FIX))
+    return problems
 
 
 def _locked_problems(one: LockedCube | LockedDistribution, source: Source) -> Iterator[Diagnostic]:
@@ -88,8 +96,7 @@ def unattested(
         provenance = listed.get(file.name + SUFFIX)
         if provenance is None:
             if needed is not None and file.name.endswith(".whl"):
-                fix = "do not install it; ask its publisher for attestations"
-                yield Diagnostic("CK615", f"{file.name} is not trusted: nobody attests it", needed=needed, fix=fix)
+                yield Diagnostic("CK615", f"{file.name} is not trusted: nobody attests it", needed=needed, fix=_FIX)
             continue
         from cubekit.registry.attestations import verify_provenance
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import shutil
 import socket
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from cubekit.discovery.publishers import TrustedPublisher
 from cubekit.discovery.registry import ReleaseFile
 from cubekit.ground.diagnostics import CubekitError, Diagnostic
 from cubekit.registry.attestations import verify_provenance
+from cubekit.registry.files import to_toml
 from cubekit.registry.wheels import sha256_of
 from tests.registry.market import Environment, plain
 
@@ -326,6 +328,21 @@ def test_an_attestation_that_was_taken_out_of_the_catalogue(
     problems = environment.refused(5, "add", "plain", cwd=service)
     assert {problem["code"] for problem in problems} == {"CK615"}
     assert environment.installed() == {}
+
+
+def test_a_distribution_that_was_taken_out_of_the_catalogue(
+    environment: Environment, service: Path, attested: Path
+) -> None:
+    use(service)
+    environment.ok("lock", cwd=service)
+    catalogue = tomllib.loads((attested / "registry.toml").read_text("utf-8"))
+    del catalogue["distributions"]["circleci-sign-publish-example"]
+    (attested / "registry.toml").write_text(to_toml(catalogue), "utf-8")
+    shutil.copy(REAL / WHEEL, environment.index)  # from which pip takes what no registry has
+    for arguments in (["add"], ["lock"], ["lock", "--check"]):
+        problem = refused(environment, service, *arguments)
+        assert problem["message"] == "circleci-sign-publish-example 0.0.1.dev137 is not trusted: nobody attests it"
+        assert problem["found"] == "no registry has it any more"
 
 
 def test_a_provenance_that_is_no_json(environment: Environment, service: Path, attested: Path) -> None:
