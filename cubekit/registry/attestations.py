@@ -39,6 +39,7 @@ def verify_provenance(content: bytes, file: ReleaseFile, publishers: Sequence[Tr
     """
     try:
         provenance = Provenance.model_validate_json(content)
+        distribution = Distribution(name=file.name, digest=file.sha256)
     except ValidationError as error:
         (first, *_) = error.errors(include_url=False)
         found = ": ".join([".".join(map(str, first["loc"])), first["msg"]]).removeprefix(": ")
@@ -46,7 +47,6 @@ def verify_provenance(content: bytes, file: ReleaseFile, publishers: Sequence[Tr
     attested = [(bundle.publisher, one) for bundle in provenance.attestation_bundles for one in bundle.attestations]
     if not attested:
         raise _refused(file, "its provenance has no attestation")
-    distribution = Distribution(name=file.name, digest=file.sha256)
     for publisher, attestation in attested:
         try:
             attestation.verify(publisher, distribution, offline=True)

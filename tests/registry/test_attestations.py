@@ -188,6 +188,12 @@ def test_an_attestation_whose_signature_is_of_another_statement() -> None:
     assert "signature" in str(problem.found).lower()
 
 
+def test_a_name_that_no_distribution_has() -> None:
+    problem = GITHUBS.refused(name="nonsense.whl")
+    assert problem.message == "nonsense.whl is not trusted: its attestations cannot be read"
+    assert "Invalid wheel filename" in str(problem.found)
+
+
 def test_every_attestation_counts_and_not_the_best() -> None:
     content = json.loads(GITHUBS.content)
     content["attestation_bundles"] += json.loads(REAL_ONES["GitLab"].content)["attestation_bundles"]
@@ -289,6 +295,21 @@ def test_a_file_that_was_changed_together_with_the_catalogue(
     assert (problem["code"], problem["message"]) == ("CK615", sentence)
     (problem,) = environment.refused(5, "check", attested)
     assert (problem["message"], Path(problem["file"]).name) == (sentence, "registry.toml")
+
+
+def test_a_cube_with_the_attestation_of_another_file(environment: Environment, service: Path, attested: Path) -> None:
+    wheel = "cubekit_plain-1.0.0-py3-none-any.whl"
+    stolen = attested / "files" / f"{wheel}.provenance"
+    shutil.copy(attested / "files" / f"{WHEEL}.provenance", stolen)
+    catalogue = tomllib.loads((attested / "registry.toml").read_text("utf-8"))
+    plain = catalogue["cubes"]["plain"]
+    plain["trusted_publishers"] = [CIRCLE]
+    plain["releases"][0]["files"].append({"name": stolen.name, "sha256": sha256_of(stolen)})
+    (attested / "registry.toml").write_text(to_toml(catalogue), "utf-8")
+    problem = refused(environment, service)
+    assert problem["message"] == f"{wheel} is not trusted: its attestation is forged, or of another file"
+    assert problem["found"] == f"subject does not match distribution name: {WHEEL} != {wheel}"
+    assert [one["message"] for one in environment.refused(5, "check", attested)] == [problem["message"]]
 
 
 def test_another_publisher_than_the_registry_trusts(environment: Environment, service: Path, attested: Path) -> None:
