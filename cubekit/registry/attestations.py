@@ -53,9 +53,10 @@ def verify_provenance(content: bytes, file: ReleaseFile, publishers: Sequence[Tr
         except (AttestationError, SigstoreError, ExtensionNotFound) as error:
             found = str(error).removeprefix("Verification failed: ")
             raise _refused(file, "its attestation is forged, or of another file", found=found) from error
-        except OSError as error:
-            why = "its attestation cannot be verified, as there is no place for Sigstore's keys"
-            raise _refused(file, why, found=str(error), fix="make the cache directory of the user writable") from error
+        except (OSError, ValidationError) as error:  # not of the attestation, but of the keys
+            why = "its attestation cannot be verified, as Sigstore's keys can be neither read nor put into the cache"
+            fix = "delete sigstore-python in the cache directory of the user, and see that it can be written"
+            raise _refused(file, why, found=str(error), fix=fix) from error
         if not any(_is(publisher, trusted) for trusted in publishers):
             needed = "\n".join(map(str, publishers)) or "a trusted publisher, and the registry names none"
             found = " ".join(value for value in publisher.model_dump().values() if value)

@@ -194,6 +194,20 @@ def test_a_name_that_no_distribution_has() -> None:
     assert "Invalid wheel filename" in str(problem.found)
 
 
+@pytest.mark.parametrize(
+    "broken", ["", "sigstore-python/tuf/https%3A%2F%2Ftuf-repo-cdn.sigstore.dev/trusted_root.json"]
+)
+def test_keys_that_are_of_no_use(tmp_path: Path, broken: str) -> None:
+    cache = tmp_path / "sigstore"
+    (cache / broken).parent.mkdir(parents=True, exist_ok=True)
+    (cache / broken).write_text("{")
+    problem = GITHUBS.refused()
+    assert "Sigstore's keys can be neither read nor put into the cache" in problem.message
+    assert str(problem.fix).startswith("delete sigstore-python")
+    (cache / broken).unlink()
+    GITHUBS.verify()
+
+
 def test_every_attestation_counts_and_not_the_best() -> None:
     content = json.loads(GITHUBS.content)
     content["attestation_bundles"] += json.loads(REAL_ONES["GitLab"].content)["attestation_bundles"]
