@@ -32,7 +32,7 @@ _EXIT_CODES = {
     "CK602": NOT_FOUND,
     "CK613": FAILED,
     "CK614": FAILED,
-    **dict.fromkeys(("CK606", "CK607", "CK608", "CK609", "CK610", "CK611"), UNTRUSTED),
+    **dict.fromkeys(("CK606", "CK607", "CK608", "CK609", "CK610", "CK611", "CK615"), UNTRUSTED),
 }
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from cubekit.discovery.cubes import normalised
+from cubekit.discovery.publishers import TrustedPublisher
 from cubekit.ground.colours import Colour
 from cubekit.ground.diagnostics import CubekitError, Diagnostic
 from cubekit.ground.toml_lines import TomlFile, read_toml
@@ -71,7 +72,7 @@ def _distribution(text: str) -> str:
 
 Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
 CubeName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$")]
-FileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+!-]*\.(whl|tar\.gz)$")]
+FileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+!-]*\.(whl|tar\.gz)(\.provenance)?$")]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -80,7 +81,7 @@ class _Table(BaseModel):
 
 
 class ReleaseFile(_Table):
-    """One file of a release."""
+    """One file of a release, or with ``.provenance`` after its name the attestations of that file (PEP 740)."""
 
     name: FileName
     sha256: Sha256
@@ -112,6 +113,8 @@ class SupportEntry(_Table):
 
     summary: Text
     owners: list[Text] = []
+    trusted_publishers: list[TrustedPublisher] = []
+    """Who may attest its files."""
     releases: list[DistributionRelease] = []
 
 
@@ -127,6 +130,8 @@ class RegistryEntry(_Table):
     owners: list[Text] = []
     lifecycle: Literal["experimental", "stable", "deprecated", "retired"] = "experimental"
     keywords: list[Text] = []
+    trusted_publishers: list[TrustedPublisher] = []
+    """Who may attest its files."""
     releases: list[Release] = []
 
     @property
@@ -158,6 +163,8 @@ class RegistryReference(_Table):
     """A name that several registries have belongs to the one of the highest priority; this file itself comes first."""
     root: Text | None = None
     """The ``root.json`` that its signatures are checked with, relative to this file. Without it nothing is checked."""
+    attestations: Literal["optional", "required"] = "optional"
+    """Whether it may have wheels without attestations. Those that there are are verified in any case."""
 
 
 class Registry(_Table):

@@ -72,4 +72,5 @@ TITLES: dict[str, str] = {
     "CK612": "release cannot be published",
     "CK613": "pip did not do it",
     "CK614": "an extra of cubekit is needed",
+    "CK615": "attestation is missing, or not to be trusted",
 }

@@ -15,9 +15,10 @@ from cubekit.ground.versions import SpecifierSet
 from cubekit.registry.bindings import check_bindings, check_brought, check_wheel
 from cubekit.registry.installer import Brought, brought_by, fetch, install, support_for
 from cubekit.registry.lock import Lock, LockedDistribution, locked
+from cubekit.registry.provenance import attestation_problems, bound
 from cubekit.registry.resolver import Choice, resolve
 from cubekit.registry.shelf import Shelf
-from cubekit.registry.verification import registry_problems
+from cubekit.registry.verification import listing_problems
 from cubekit.registry.wheels import best_wheel, best_wheel_of, read_wheel, sha256_of
 
 __all__ = ["Changes", "install_locked", "needed", "prepare", "requirements_of"]
@@ -61,7 +62,7 @@ def prepare(
     here = {cube.name: cube.version for cube in installed.cubes}
     choices = resolve(wanted, shelf, preferred=preferred, installed=here)
     check_bindings(choices.values(), lock, installed)
-    if changed := [problem for problem in registry_problems(lock, shelf) if problem.code == "CK606"]:
+    if changed := [problem for problem in listing_problems(lock, shelf) if problem.code == "CK606"]:
         raise CubekitError(changed)  # to lock the new hash would be to accept it
     cubes = []
     for choice in choices.values():
@@ -78,12 +79,16 @@ def prepare(
     check_brought(foreign, shelf)
     distributions = [*map(_as_locked, wheels[len(cubes) :]), *foreign]
     names = needed([read_wheel(path).metadata.get_all("Requires-Dist") or [] for path in wheels], brought)
+    progress("verifying attestations")
+    new = bound(locked(choices.values(), _merged(distributions, lock.distributions, names)), lock, shelf)
+    if problems := attestation_problems(new, shelf):
+        raise CubekitError(problems)
     return Changes(
         choices=choices,
         wheels=wheels,
         from_index=foreign,
         brought=[one.distribution for one in brought],
-        lock=locked(choices.values(), _merged(distributions, lock.distributions, names)),
+        lock=new,
     )
 
 

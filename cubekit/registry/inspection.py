@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 from cubekit.discovery.registry import Registry, RegistryEntry, ReleaseFile, SupportEntry, read_registry
 from cubekit.ground.diagnostics import CubekitError, Diagnostic, Place
 from cubekit.ground.toml_lines import TomlFile, read_toml
 from cubekit.registry.names import lookalikes
+from cubekit.registry.provenance import unattested
 from cubekit.registry.sources import Source
 from cubekit.registry.wheels import read_wheel, sha256_of
 
@@ -54,11 +56,21 @@ def _release_faults(
     progress: Callable[[str], None],
     cube: str | None = None,
 ) -> Iterator[Diagnostic]:
+    directory = file.path.parent
     for number, release in enumerate(entry.releases):
+        place = file.place(*keys, "releases", number, "files")
+        faults: list[Diagnostic] = []
         for listed in release.files:
             progress(f"checking {listed.name}")
-            place = file.place(*keys, "releases", number, "files")
-            yield from _file_faults(listed, f"{distribution} {release.version}", file.path.parent, place, cube)
+            faults += _file_faults(listed, f"{distribution} {release.version}", directory, place, cube)
+        yield from faults
+        if not faults:  # else attestations of what is not there would be faults too
+            read = partial(_content, directory)
+            yield from (one.at(place) for one in unattested(release.files, entry.trusted_publishers, read, None))
+
+
+def _content(directory: Path, file: ReleaseFile) -> bytes:
+    return (directory / "files" / file.name).read_bytes()
 
 
 def _file_faults(

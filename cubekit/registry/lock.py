@@ -8,6 +8,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from cubekit.discovery.publishers import TrustedPublisher
 from cubekit.discovery.registry import ReleaseFile
 from cubekit.ground.diagnostics import CubekitError, Diagnostic, Place
 from cubekit.ground.toml_lines import read_toml
@@ -30,6 +31,7 @@ class LockedDistribution(_Table):
 
     name: str
     version: str
+    trusted_publishers: list[TrustedPublisher] = []
     files: list[ReleaseFile] = []
     """Of the systems on which it was locked."""
 
@@ -45,6 +47,8 @@ class LockedCube(_Table):
     provides: list[str] = []
     requires: list[str] = []
     permissions: list[str] = []
+    trusted_publishers: list[TrustedPublisher] = []
+    """Who attested it when it was locked first. Nothing else than what they attest takes its place."""
     files: list[ReleaseFile] = []
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import sys
 import tempfile
@@ -17,11 +18,13 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from cubekit.composition.descriptors import Descriptor, describe
 from cubekit.discovery import CubeInfo
 from cubekit.discovery.cubes import normalised
+from cubekit.discovery.publishers import TrustedPublisher
 from cubekit.discovery.registry import Permission, Registry, load_registry
 from cubekit.ground.diagnostics import CubekitError, Diagnostic
 from cubekit.ground.toml_lines import TomlFile, read_toml
 from cubekit.ground.validation import validation_diagnostics
 from cubekit.ground.versions import Version, range_text
+from cubekit.registry.attesting import attested
 from cubekit.registry.files import to_toml, write_whole
 from cubekit.registry.names import lookalikes
 from cubekit.registry.wheels import Wheel, read_wheel, sha256_of
@@ -36,6 +39,7 @@ class _Declared(BaseModel):
 
     owners: list[str] = []
     publisher: str | None = None
+    trusted_publisher: TrustedPublisher | None = None
     lifecycle: Literal["experimental", "stable", "deprecated", "retired"] = "experimental"
     permissions: list[Permission] = []
 
@@ -55,7 +59,7 @@ def publish(cube: Path, directory: Path) -> Publication:
 
     :param cube: holds ``pyproject.toml``, and in ``dist`` what was built from it.
     :raises CubekitError: CK612 if something is missing or the release exists with other content; CK607 if a name
-        belongs to somebody else, or looks like one that does.
+        belongs to somebody else, or looks like one that does; CK615 if files are not attested as they must be.
     """
     metadata = read_toml(cube / "pyproject.toml")
     declared = _declared(metadata)
@@ -63,6 +67,8 @@ def publish(cube: Path, directory: Path) -> Publication:
     first = wheels[0]
     listed = {path.name: sha256_of(path) for path in files}
     registry = _load(directory)
+    publishers, provenances = attested(registry, first.distribution, declared.trusted_publisher, files, metadata)
+    listed |= {name: hashlib.sha256(content).hexdigest() for name, content in provenances.items()}
     data = registry.model_dump(mode="json", by_alias=True)
     owners = declared.owners or _people(first)
     publisher = declared.publisher or (owners[0] if owners else None)
@@ -74,7 +80,11 @@ def publish(cube: Path, directory: Path) -> Publication:
         "publisher": publisher,
         "files": [{"name": name, "sha256": sha256} for name, sha256 in listed.items()],
     }
-    about = {"summary": str(first.metadata["Summary"] or first.distribution), "owners": owners}
+    about = {
+        "summary": str(first.metadata["Summary"] or first.distribution),
+        "owners": owners,
+        "trusted_publishers": [one.model_dump() for one in publishers],
+    }
     if not first.cubes:
         entry = data["distributions"].setdefault(first.distribution, {"releases": []})
         entry.update(about)
@@ -88,6 +98,8 @@ def publish(cube: Path, directory: Path) -> Publication:
     changed = Registry.model_validate(data)
     for path in files:
         write_whole(directory / "files" / path.name, path.read_bytes())
+    for name, content in provenances.items():
+        write_whole(directory / "files" / name, content)
     save_registry(directory, changed)
     return Publication(first.distribution, first.version, tuple(first.cubes), tuple(listed))
 

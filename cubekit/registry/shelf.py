@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cubekit.discovery.registry import DistributionRelease, Registry, RegistryEntry, load_registry
+from cubekit.discovery.registry import DistributionRelease, Registry, RegistryEntry, SupportEntry, load_registry
 from cubekit.ground.diagnostics import CubekitError, Diagnostic
 from cubekit.registry.copies import current_file
 from cubekit.registry.index import all_sources
@@ -63,12 +63,16 @@ class Shelf:
 
     def releases(self, distribution: str) -> tuple[Source, Sequence[DistributionRelease]] | None:
         """The registry that a distribution belongs to, a cube's or another, and its releases there."""
+        owner = self.entries(distribution)
+        return owner and (owner[0], [release for entry in owner[1] for release in entry.releases])
+
+    def entries(self, distribution: str) -> tuple[Source, Sequence[RegistryEntry | SupportEntry]] | None:
+        """The registry that a distribution belongs to, and all that is said of it there."""
         for source, known in self.registries:
             if distribution in known.distributions:
-                return source, known.distributions[distribution].releases
-            entries = [entry for entry in known.cubes.values() if entry.distribution == distribution]
-            if entries:
-                return source, [release for entry in entries for release in entry.releases]
+                return source, [known.distributions[distribution]]
+            if entries := [entry for entry in known.cubes.values() if entry.distribution == distribution]:
+                return source, entries
         return None
 
     def _unknown(self, name: str) -> CubekitError:

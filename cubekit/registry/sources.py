@@ -38,6 +38,8 @@ class Source:
     priority: float = 0
     root: Path | None = None
     """The ``root.json`` that its signatures are checked with; None if it is not signed."""
+    attested: bool = False
+    """Whether nothing is taken from it that nobody attests."""
 
     @property
     def remote(self) -> bool:
@@ -120,6 +122,7 @@ def referred_sources(local: Source, references: Mapping[str, Mapping[str, object
                 file,
                 int(str(reference.get("priority", 0))),
                 Path(local.address, str(root)) if root else None,
+                reference.get("attestations") == "required",
             )
         )
     return sources

@@ -19,10 +19,11 @@ from cubekit.ground.diagnostics import CubekitError, Diagnostic
 from cubekit.ground.versions import Version
 from cubekit.registry.installer import fetch
 from cubekit.registry.lock import Lock, LockedCube, LockedDistribution
+from cubekit.registry.provenance import attestation_problems
 from cubekit.registry.shelf import Found, Shelf
 from cubekit.registry.wheels import best_wheel_of
 
-__all__ = ["registry_problems", "verify"]
+__all__ = ["listing_problems", "registry_problems", "verify"]
 
 
 def verify(lock: Lock, shelf: Shelf, installed: Catalogue) -> list[Diagnostic]:
@@ -37,6 +38,14 @@ def verify(lock: Lock, shelf: Shelf, installed: Catalogue) -> list[Diagnostic]:
 
 
 def registry_problems(lock: Lock, shelf: Shelf) -> list[Diagnostic]:
+    """Return why locked releases should not be taken, by what registries and attestations say of them.
+
+    :raises CubekitError: CK614 if something is attested, and the extra is missing with which it is verified.
+    """
+    return [*listing_problems(lock, shelf), *attestation_problems(lock, shelf)]
+
+
+def listing_problems(lock: Lock, shelf: Shelf) -> list[Diagnostic]:
     """Return what the registries say of locked releases otherwise than when they were locked."""
     problems: list[Diagnostic] = []
     for cube in lock.cubes:

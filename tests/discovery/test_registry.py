@@ -116,6 +116,20 @@ def test_everything_wrong_is_reported_at_once_in_the_order_of_the_file(tmp_path:
     assert [item.place.line for item in found if item.place] == [1, 2, 4, 9]
 
 
+def test_a_trusted_publisher_is_of_a_known_kind_and_whole(tmp_path: Path) -> None:
+    publishers = '[[cubes.store.trusted_publishers]]\nkind = "{}"\nrepository = "ada/store"\n'
+    text = GOOD + publishers.format("Gitea") + publishers.format("GitHub")
+    unknown, incomplete = problems(tmp_path, text)
+    assert unknown.place == Place(str(tmp_path / "registry.toml"), 13)
+    assert "'GitHub', 'GitLab', 'Google', 'CircleCI'" in (unknown.needed or "")
+    assert incomplete.place == Place(str(tmp_path / "registry.toml"), 16)
+    assert incomplete.fix == "add workflow = …"
+    load = GOOD + publishers.format("GitHub") + 'workflow = "release.yml"\n'
+    (tmp_path / "registry.toml").write_text(load, "utf-8")
+    (publisher,) = load_registry(tmp_path / "registry.toml").cubes["store"].trusted_publishers
+    assert str(publisher) == "GitHub ada/store release.yml"
+
+
 def test_a_version_is_released_once(tmp_path: Path) -> None:
     release = GOOD[GOOD.index("[[") :]
     (problem,) = problems(tmp_path, GOOD + release)

@@ -174,6 +174,8 @@ class Environment:
         """A cache of its own, and a pip that reaches no other index."""
         return {
             "CUBEKIT_CACHE_DIR": str(self.directory / "cache"),
+            "XDG_CACHE_HOME": str(self.directory / "sigstore"),
+            "XDG_DATA_HOME": str(self.directory / "sigstore"),
             "PIP_CONFIG_FILE": os.devnull,
             "PIP_NO_INDEX": "1",
             "PIP_FIND_LINKS": str(self.index),

@@ -59,6 +59,7 @@ def show(name: Name, registry: RegistryPath = None, offline: Offline = False, js
         ],
         ["licence", entry.licence or "unknown"],
         ["owners", ", ".join(entry.owners) or "unknown"],
+        ["attested by", ", ".join(map(str, entry.trusted_publishers)) or "nobody"],
         ["lifecycle", entry.lifecycle],
         ["keywords", ", ".join(entry.keywords) or "-"],
     ]
