@@ -47,6 +47,7 @@ VERBS: Mapping[str, Verb] = {
     "status": Verb("statuses:status", "Show a running service: its cubes, and what is wrong with them."),
     "logs": Verb("recent_logs:logs", "Show what a running service has logged of late."),
     "top": Verb("tops:top", "Watch the cubes of a running service at work."),
+    "discover": Verb("discovering:discover", "Show what running services offer, and how to use it."),
     "registry": Verb("registries:registry", "Find, add, lock, verify and publish cubes."),
     "doctor": Verb("doctoring:doctor", "Tell what is wrong with this installation."),
     "bench": Verb("measuring:bench", "Measure this checkout on this machine."),

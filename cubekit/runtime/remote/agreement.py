@@ -9,9 +9,8 @@ from typing import Any, TypeVar
 import anyio.to_thread
 from pydantic import BaseModel, ValidationError
 
-from cubekit.authoring.contracts import DeclarationError
+from cubekit.authoring.contracts import ContractInfo, DeclarationError
 from cubekit.composition.contract_fit import misfits
-from cubekit.composition.descriptors import Provision
 from cubekit.composition.edge import camel
 from cubekit.composition.remotes import RemoteConfig
 from cubekit.ground.versions import SpecifierSet, Version, admits
@@ -19,7 +18,7 @@ from cubekit.runtime.remote.connection import Connection
 from cubekit.runtime.remote.manifest import ContractDocument, Manifest, ManifestCube, ManifestOperation
 from cubekit.runtime.remote.methods import RemoteMethod
 
-__all__ = ["Agreement", "Disagreement", "agree"]
+__all__ = ["Agreement", "Disagreement", "agree", "compare", "read_manifest"]
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -56,14 +55,34 @@ async def agree(connection: Connection, config: RemoteConfig, before: Agreement 
     :raises Broken: if the service does not answer.
     :raises Disagreement: if it is not what was planned.
     """
-    manifest = _read(Manifest, "its manifest", await connection.document("/cubes"))
-    cube = _find(manifest.cubes, config)
+    cube = _find((await read_manifest(connection)).cubes, config)
     if before is not None and before.still_holds(cube):
         return Agreement(cube, before.methods)
     versions = _check(cube, config)
-    documents = {name: await connection.document(f"/cubes/contracts/{name}") for name in versions}
-    methods = await anyio.to_thread.run_sync(_compare, config.provides, versions, documents, cube.operations)
-    return Agreement(cube, methods)
+    contracts = {provision.contract: versions[name] for name, provision in config.provides.items()}
+    return Agreement(cube, await compare(connection, cube, contracts))
+
+
+async def read_manifest(connection: Connection) -> Manifest:
+    """Return what a service is made of.
+
+    :raises Broken: if it does not answer.
+    :raises Disagreement: if it says something else.
+    """
+    return _read(Manifest, "its manifest", await connection.document("/cubes"))
+
+
+async def compare(
+    connection: Connection, cube: ManifestCube, contracts: Mapping[ContractInfo, Version]
+) -> dict[str, RemoteMethod]:
+    """Return how the methods of contracts are called, by their names in Python.
+
+    :param contracts: as they are known here, with the versions in which the cube provides them.
+    :raises Broken: if the service does not answer.
+    :raises Disagreement: with everything in which the cube does not keep what is known here.
+    """
+    documents = {contract: await connection.document(f"/cubes/contracts/{contract.name}") for contract in contracts}
+    return await anyio.to_thread.run_sync(_compare, contracts, documents, cube.operations)
 
 
 def _read(kind: type[M], what: str, document: Any) -> M:
@@ -116,19 +135,18 @@ def _compatible(version: Version) -> SpecifierSet:
 
 
 def _compare(
-    provides: Mapping[str, Provision],
-    versions: Mapping[str, Version],
-    documents: Mapping[str, Mapping[str, Any]],
+    contracts: Mapping[ContractInfo, Version],
+    documents: Mapping[ContractInfo, Mapping[str, Any]],
     operations: tuple[ManifestOperation, ...],
 ) -> dict[str, RemoteMethod]:
     offered = {operation.name: operation for operation in operations}
     methods: dict[str, RemoteMethod] = {}
     reasons: list[str] = []
-    for name, provision in provides.items():
-        contract, version = provision.contract, versions[name]
-        promised = _read(ContractDocument, f"its {name}", documents[name]).methods
+    for contract, version in contracts.items():
+        name, document = contract.name, documents[contract]
+        promised = _read(ContractDocument, f"its {name}", document).methods
         try:
-            reasons += (f"{name} {version}, {misfit}" for misfit in misfits(contract, documents[name], version))
+            reasons += (f"{name} {version}, {misfit}" for misfit in misfits(contract, document, version))
         except (LookupError, TypeError, AttributeError, RecursionError) as error:  # out of schemas that are none
             raise Disagreement(f"its {name} cannot be read: {error!r}") from error
         for method in contract.methods:

@@ -8,12 +8,13 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import anyio
 
-from cubekit.composition.remotes import RemoteConfig
+from cubekit.composition.remotes import DiscoverySection
 from cubekit.runtime.remote.wire import BadAnswer, Broken, Wire
 
 __all__ = ["Answer", "Connection", "Request"]
@@ -49,15 +50,17 @@ class Answer:
 
 
 class Connection:
-    """Keeps connections to a service open, and asks over them."""
+    """Keeps connections to a service open, and asks over them.
 
-    def __init__(self, config: RemoteConfig) -> None:
-        discovery = config.discovery
+    :param ca: file of the certificates to trust; the system's by default.
+    """
+
+    def __init__(self, discovery: DiscoverySection, ca: Path | None = None) -> None:
         self.url = discovery.url
         parts = urlsplit(self.url)
         assert parts.hostname is not None  # noqa: S101 - or the address would have been refused
         self._host, self._port, self._prefix = parts.hostname, parts.port or _PORTS[parts.scheme], parts.path
-        self._trusted = ssl.create_default_context(cafile=config.ca) if parts.scheme == "https" else None
+        self._trusted = ssl.create_default_context(cafile=ca) if parts.scheme == "https" else None
         token = f"authorization: Bearer {discovery.token.get_secret_value()}\r\n" if discovery.token else ""
         self._head = f" HTTP/1.1\r\nhost: {parts.netloc}\r\nuser-agent: cubekit\r\n{token}"
         self._longest = discovery.max_answer

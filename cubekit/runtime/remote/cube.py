@@ -57,7 +57,7 @@ class RemoteCube(Cube[RemoteConfig]):
     """The failures that its contracts declare, by the names that they have on the wire."""
 
     def __init__(self) -> None:
-        self._connection = Connection(self.config)
+        self._connection = Connection(self.config.discovery, self.config.ca)
         self._agreement: Agreement | None = None
         """None while the service is gone."""
         self._last: Agreement | None = None

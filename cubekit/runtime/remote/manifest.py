@@ -14,6 +14,12 @@ from cubekit.ground.versions import Version
 __all__ = ["ContractDocument", "Manifest", "ManifestCube", "ManifestOperation"]
 
 
+_NAME = r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$"
+
+
+VersionText = Annotated[str, AfterValidator(lambda text: str(Version(text)))]
+
+
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, alias_generator=to_camel, arbitrary_types_allowed=True)
 
@@ -40,8 +46,8 @@ class ManifestOperation(_Part):
 class ManifestContract(_Part):
     """One contract that a cube provides."""
 
-    name: str
-    version: Annotated[str, AfterValidator(lambda text: str(Version(text)))]
+    name: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*([-._][a-z0-9]+)*$")]
+    version: VersionText
 
 
 class ManifestContracts(_Part):
@@ -53,11 +59,11 @@ class ManifestContracts(_Part):
 class ManifestCube(_Part):
     """One instance of a cube."""
 
-    name: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$")]
-    cube: Annotated[str, AfterValidator(normalised)]
+    name: Annotated[str, StringConstraints(pattern=_NAME)]
+    cube: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$"), AfterValidator(normalised)]
     colour: Colour | None
     """None of one that could not be looked at there."""
-    version: str | None
+    version: VersionText | None
     engine: str | None
     contracts: ManifestContracts
     operations: tuple[ManifestOperation, ...]
@@ -73,7 +79,7 @@ class ManifestCube(_Part):
 class Manifest(_Part):
     """What a service is made of."""
 
-    service: str
+    service: Annotated[str, StringConstraints(pattern=_NAME)]
     cubes: tuple[ManifestCube, ...]
 
 

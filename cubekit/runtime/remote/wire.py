@@ -81,7 +81,7 @@ class Wire:
         except TimeoutError as error:
             raise Broken(f"it did not take the connection within {_CONNECT:g} s", sent=False) from error
         except OSError as error:
-            raise Broken(str(error.__cause__ or error), sent=False) from error
+            raise Broken(_said(error), sent=False) from error
         wire = cls(stream)
         _notice_silence(wire._file)
         return wire
@@ -173,7 +173,10 @@ def _has_news(file: int) -> bool:
 
 
 def _said(error: Exception) -> str:
-    return str(error.__cause__ or error) or "the connection broke"
+    cause = error.__cause__ or error
+    if isinstance(cause, ConnectionRefusedError):
+        return "it refused the connection"
+    return str(cause) or "the connection broke"
 
 
 def _notice_silence(file: int) -> None:
