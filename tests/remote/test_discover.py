@@ -61,10 +61,7 @@ def installed(path: Path, version: str = "1.0", admitted: str = ">=1,<2", result
 
 
 def cubekit(*arguments: str | Path, near: Path | None = None) -> subprocess.CompletedProcess[str]:
-    environment = {
-        **os.environ,
-        **({"PYTHONPATH": str(near), "CUBEKIT_CACHE_DIR": str(near / "cache")} if near else {}),
-    }
+    own = {"PYTHONPATH": str(near), "CUBEKIT_CACHE_DIR": str(near / "cache")} if near else {}
     command = [sys.executable, "-W", "error", "-m", "cubekit.cli", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, **own})
 
