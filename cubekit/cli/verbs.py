@@ -48,7 +48,7 @@ VERBS: Mapping[str, Verb] = {
     "logs": Verb("recent_logs:logs", "Show what a running service has logged of late."),
     "top": Verb("tops:top", "Watch the cubes of a running service at work."),
     "registry": Verb("registries:registry", "Find, add, lock, verify and publish cubes."),
-    "doctor": Verb("doctoring:doctor", "Tell what is wrong with this installation."),
+    "doctor": Verb("doctor:doctor", "Tell what is wrong with this installation."),
     "bench": Verb("measuring:bench", "Measure this checkout on this machine."),
     "completion": Verb("shells:completion", "Print the completion script of a shell."),
 }

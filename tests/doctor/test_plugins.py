@@ -1,0 +1,115 @@
+"""Plugins that break, hang or crash when they are imported, and contracts that nobody provides."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.doctor.installation import Installation
+
+SOUND = '''"""A cube."""
+from cubekit import Cube, operation
+
+
+class It(Cube):
+    """Says hello."""
+
+    @operation
+    async def hello(self) -> str:
+        """Say it."""
+        return "hello"
+'''
+CONTRACT = '''"""A contract."""
+from typing import Protocol
+from cubekit import contract
+
+
+@contract("shop.items", version="1.1")
+class Items(Protocol):
+    async def count(self) -> int: ...
+'''
+PROVIDER = """from cubekit import Cube
+from shop_contract import Items
+
+class It(Cube, Items, implements="shop.items@1.1"):
+    async def count(self) -> int:
+        return 1
+"""
+CONSUMER = """from typing import Annotated
+from cubekit import Cube
+from shop_contract import Items
+
+class It(Cube):
+    items: Annotated[Items, ">=1.2,<2"]
+"""
+
+
+@pytest.mark.parametrize(
+    ("code", "said", "line"),
+    [
+        ("import sys\nimport nothing_of_that_name\n", "nothing_of_that_name", 2),
+        ("def broken(:\n", "SyntaxError", 1),
+        ("import json\n\njson.loads('')\n", "JSONDecodeError", 3),
+        ("import sys\nsys.exit(3)\n", "SystemExit: 3", 2),
+        ("import os\nos._exit(0)\n", "ended the process with status 0", None),
+        ("import ctypes\nctypes.string_at(0)\n", "ended the process by SIGSEGV", 2),
+        ("raise KeyboardInterrupt\n", "ended the process by SIGINT", 1),
+        ("It = 3\n", "is not a cube", None),
+    ],
+)
+def test_a_broken_import_is_told_with_its_line_and_hides_no_other(
+    installation: Installation, code: str, said: str, line: int | None
+) -> None:
+    installation.cube("sound", SOUND)
+    installation.cube("broken", code)
+    report = installation.examine()
+    assert report.status == 1
+    found = report.only("plugins", "error")
+    assert found["subject"].endswith(" broken")
+    assert said in found["text"]
+    assert found["line"] == line
+    assert found["file"] == (str(installation.site / "broken.py") if line else None)
+    assert found["fix"]
+    assert "🟦 sound" in [one["subject"] for one in report.of("plugins", "ok")]
+
+
+def test_an_import_that_hangs_is_ended_and_its_line_told(installation: Installation) -> None:
+    installation.cube("stuck", "import threading\n\nthreading.Event().wait()\n")
+    found = installation.examine("--import-timeout", "8").only("plugins", "error")
+    assert "was not done after 8 s" in found["text"]
+    assert (found["file"], found["line"]) == (str(installation.site / "stuck.py"), 3)
+
+
+def test_hooks_and_commands_are_imported_too(installation: Installation) -> None:
+    code = "from cubekit import hookimpl\n@hookimpl\ndef cubekit_middlewear(instance): ...\nnothing = 3\n"
+    points = "[cubekit.hooks]\nodd = odd\n[cubekit.commands]\nshout = odd:nothing\nwhisper = odd:missing\n"
+    installation.install("odd", entry_points=points, files={"odd.py": code})
+    report = installation.examine()
+    assert report.status == 1
+    found = {one["subject"]: one for one in report.of("plugins", "error")}
+    assert found.keys() == {"hook odd", "command shout", "command whisper"}
+    assert "cubekit_middlewear" in found["hook odd"]["text"]
+    assert "no function" in found["command shout"]["text"]
+    assert found["command whisper"]["code"] == "CK305"
+
+
+def test_nothing_is_imported_in_this_process_and_in_safe_mode_nowhere(installation: Installation) -> None:
+    marker = installation.root / "imported"
+    code = f"import os\nwith open({str(marker)!r}, 'a') as file:\n    print(os.getppid(), file=file)\n"
+    installation.cube("seen", code + SOUND)
+    assert installation.examine("--safe-mode").status == 0
+    assert not marker.exists()
+    assert installation.examine().status == 0
+    assert len(marker.read_text().splitlines()) == 1
+
+
+def test_a_contract_that_no_installed_cube_provides(installation: Installation) -> None:
+    installation.install("shop-contract", files={"shop_contract.py": CONTRACT})
+    installation.cube("consumer", CONSUMER)
+    found = installation.examine().only("plugins", "error")
+    assert found["text"].startswith("needs the contract shop.items ")
+    assert found["fix"] == "cubekit registry search shop.items"
+    installation.cube("provider", PROVIDER)
+    assert "1.1 from 🟦 provider" in installation.examine().only("plugins", "error")["text"]
+    (installation.site / "shop_contract.py").write_text(CONTRACT.replace("1.1", "1.2"))
+    (installation.site / "provider.py").write_text(PROVIDER.replace("1.1", "1.2"))
+    assert installation.examine().status == 0
