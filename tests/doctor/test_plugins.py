@@ -72,6 +72,16 @@ def test_a_broken_import_is_told_with_its_line_and_hides_no_other(
     assert "🟦 sound" in [one["subject"] for one in report.of("plugins", "ok")]
 
 
+def test_the_line_is_the_plugins_and_not_its_librarys(installation: Installation) -> None:
+    library = {"library.py": "def fail():\n    raise ValueError('as ever')\n"}
+    installation.install("library", files=library)
+    package = {"deep/__init__.py": "", "deep/inner.py": "import library\n\nlibrary.fail()\n",
+               "deep/outer.py": "from deep.inner import It\n"}  # fmt: skip
+    installation.install("deep", entry_points="[cubekit.feature]\ndeep = deep.outer:It\n", files=package)
+    found = installation.examine().only("plugins", "error")
+    assert (found["file"], found["line"]) == (str(installation.site / "deep" / "inner.py"), 3)
+
+
 def test_an_import_that_hangs_is_ended_and_its_line_told(installation: Installation) -> None:
     installation.cube("stuck", "import threading\n\nthreading.Event().wait()\n")
     found = installation.examine("--import-timeout", "8").only("plugins", "error")

@@ -5,11 +5,11 @@ from __future__ import annotations
 import faulthandler
 import json
 import os
-import sys
 import traceback
 from pathlib import Path
 from typing import Any
 
+from cubekit.cli.doctor.frames import line_of_plugin
 from cubekit.discovery.cubes import CubeInfo, ExtensionInfo
 from cubekit.ground.colours import Colour
 from cubekit.ground.diagnostics import CubekitError, Diagnostic, Place
@@ -25,7 +25,8 @@ def answer(task: dict[str, Any]) -> None:
     try:
         found = do(task)
     except CubekitError as error:
-        found = {"problems": [_plain(problem.at(_origin(error.__cause__))) for problem in error.diagnostics]}
+        place = _origin(error.__cause__, task.get("target", ""))
+        found = {"problems": [_plain(problem.at(place)) for problem in error.diagnostics]}
     faulthandler.cancel_dump_traceback_later()
     draft = Path(task["answer"]).with_suffix(".draft")
     draft.write_text(json.dumps(found), encoding="utf-8")
@@ -80,18 +81,10 @@ def _plain(problem: Diagnostic) -> dict[str, Any]:
     return {key: problem.as_json()[key] for key in keys}
 
 
-def _origin(error: BaseException | None) -> Place | None:
+def _origin(error: BaseException | None, target: str) -> Place | None:
     """The line of the plugin in which an exception was raised."""
     if isinstance(error, SyntaxError) and error.filename:
         return Place(error.filename, error.lineno)
     frames = traceback.extract_tb(error.__traceback__) if error else []
-    library = os.path.dirname(os.__file__)
-    theirs = [
-        frame
-        for frame in frames
-        if not frame.filename.startswith("<")
-        and Path(frame.filename).parents[1] != Path(__file__).parents[1]
-        and (not frame.filename.startswith(library) or "site-packages" in frame.filename)
-        and frame.filename != sys.modules[CubeInfo.__module__].__file__
-    ]
-    return Place(theirs[-1].filename, theirs[-1].lineno) if theirs else None
+    places = [Place(frame.filename, frame.lineno) for frame in reversed(frames)]
+    return line_of_plugin(places, target.partition(":")[0].partition(".")[0])

@@ -8,12 +8,12 @@ import re
 import signal
 import subprocess
 import sys
-import sysconfig
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from cubekit.cli.doctor.frames import line_of_plugin
 from cubekit.ground.diagnostics import Place
 
 __all__ = ["ChildFailed", "ask_child"]
@@ -28,7 +28,6 @@ answer(task)
 _GRACE = 5.0
 """Seconds in which a child that has been out of time must have ended by itself, saying where it stands."""
 _FRAME = re.compile(r'^\s*File "([^"<][^"]*)", line (\d+)', re.MULTILINE)
-_STANDARD = sysconfig.get_path("stdlib")
 
 
 class ChildFailed(Exception):
@@ -68,7 +67,8 @@ def ask_child(question: dict[str, Any], patience: float) -> dict[str, Any]:
         if answer.exists():
             found: dict[str, Any] = json.loads(answer.read_bytes())
             return found
-        raise _failure(child.wait(), said.read_text(encoding="utf-8", errors="replace"), patience)
+        package = str(question.get("target", "")).partition(":")[0].partition(".")[0]
+        raise _failure(child.wait(), said.read_text(encoding="utf-8", errors="replace"), patience, package)
 
 
 def _end_all_of(child: subprocess.Popen[bytes]) -> None:
@@ -78,20 +78,14 @@ def _end_all_of(child: subprocess.Popen[bytes]) -> None:
             os.killpg(child.pid, signal.SIGKILL)
 
 
-def _failure(status: int, said: str, patience: float) -> ChildFailed:
+def _failure(status: int, said: str, patience: float, package: str) -> ChildFailed:
     frames = [Place(file, int(line)) for file, line in _FRAME.findall(said)]
     if "Traceback (most recent call last)" in said:
         frames.reverse()  # else faulthandler has written it, which begins with the innermost
-    place = next((frame for frame in frames if _is_plugins(frame.source)), None)
+    place = line_of_plugin(frames, package)
     last = said.strip().rpartition("\n")[2]
     if said.startswith("Timeout (") or "\nTimeout (" in said or status == -signal.SIGTERM:
         return ChildFailed(f"was not done after {patience:g} s", place)
     if status < 0:
         return ChildFailed(f"ended the process by {signal.Signals(-status).name}", place)
     return ChildFailed(f"ended the process with status {status}" + (f": {last}" if last else ""), place)
-
-
-def _is_plugins(file: str) -> bool:
-    is_ours = Path(file).parent == Path(__file__).parent
-    is_standard = file.startswith(_STANDARD) and "site-packages" not in file
-    return not is_ours and not is_standard

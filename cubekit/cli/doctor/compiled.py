@@ -7,6 +7,7 @@ source. So a library that is too old runs old code, and one that is for another 
 from __future__ import annotations
 
 import base64
+import csv
 import hashlib
 import json
 import shlex
@@ -75,10 +76,12 @@ class _Build:
         self._reason: str | None = said.get("reason")
         self._sources: dict[str, str] = said.get("sources", {})
         """Hashes of the sources that were compiled, if who built it wrote them down."""
+        # `Distribution.files` leaves out what is gone.
+        rows = csv.reader((found.read_text("RECORD") or "").splitlines())
         self._recorded = {
-            Path(str(found.locate_file(file))): file.hash.value
-            for file in found.files or ()
-            if file.hash and file.hash.mode == "sha256"
+            Path(str(found.locate_file(row[0]))): row[1].removeprefix("sha256=")
+            for row in rows
+            if len(row) > 1 and row[1].startswith("sha256=")
         }
         """What pip wrote down when it installed."""
 

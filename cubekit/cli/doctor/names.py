@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from importlib.metadata import Distribution, distributions
+from importlib.metadata import distributions
 
 from cubekit.cli.doctor.case import Case
 from cubekit.cli.doctor.findings import Finding, error, ok, told, warning
@@ -34,13 +34,8 @@ def _hidden_commands(case: Case) -> Iterator[Finding]:
 
 def _installed_twice(case: Case) -> Iterator[Finding]:
     """Python takes the first on its path; what is left of another version shadows, or is shadowed."""
-    wanted = {normalised(name) for name in (*case.distributions, "cubekit-core")}
-    copies: dict[str, dict[str, Distribution]] = {}
-    for found in distributions():
-        name = normalised(*(found.metadata.get_all("Name") or [""])[:1])
-        if name in wanted:
-            copies.setdefault(name, {}).setdefault(str(getattr(found, "_path", found)), found)
-    for name, places in copies.items():
+    for name in sorted({normalised(name) for name in (*case.distributions, "cubekit-core")}):
+        places = {str(getattr(found, "_path", found)): found for found in distributions(name=name)}
         where = Counter(str(found.locate_file("")) for found in places.values())
         versions = {found.version for found in places.values()}
         listed = "\n".join(f"{found.version}  {place}" for place, found in places.items())

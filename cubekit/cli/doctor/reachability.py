@@ -26,13 +26,12 @@ def services(case: Case) -> Iterator[Finding]:
     """Connect to whatever the service file names, all at the same time."""
     if case.service is None:
         return
-    wanted: dict[tuple[str, int, bool], Address] = {}
-    for one in addresses_of(case.service):
-        wanted.setdefault((one.host, one.port, one.scheme in _ENCRYPTED), one)
+    # What is written down and validated is the same address twice.
+    wanted = list(dict.fromkeys(addresses_of(case.service)))
     if not wanted:
         yield ok("services", "the service names none that it connects to")
-    outcomes = connect_all(list(wanted.values()))
-    for address in wanted.values():
+    outcomes = connect_all(wanted)
+    for address in wanted:
         place = case.service.document.place(*address.keys)
         yield _finding(address, outcomes[address], place, optional=_optional(case.service, address))
 
