@@ -2,45 +2,43 @@
 
 from __future__ import annotations
 
-import pytest
-
 from tests.doctor.installation import Installation
 
+UNMET = {
+    "absent": ("no-such-thing>=2", "needs no-such-thing >=2, which is not installed", "pip install 'no-such-thing>=2'"),
+    "newer": ("anyio<2", "needs anyio <2, which is 4.", "pip install 'anyio<2'"),
+    "marked": ("anyio<3; python_version > '3'", "needs anyio <3, which is 4.", "pip install 'anyio<3'"),
+    "core": ("cubekit-core>=9", "needs cubekit-core >=9, which is 0.1.0", "pip install --upgrade core"),
+}
+MET = ["anyio", "anyio<2; python_version < '3'", "no-such-thing; extra == 'x'", "helper", "cubekit-core>=0.1,<0.2"]
 
-@pytest.mark.parametrize(
-    ("requirement", "said", "fix"),
-    [
-        ("no-such-thing>=2", "needs no-such-thing >=2, which is not installed", "pip install 'no-such-thing>=2'"),
-        ("anyio<2", "needs anyio <2, which is 4.", "pip install 'anyio<2'"),
-        ("anyio<2; python_version > '3'", "needs anyio <2, which is 4.", "pip install 'anyio<2'"),
-        ("cubekit-core>=9", "needs cubekit-core >=9, which is 0.1.0", "pip install --upgrade old"),
-        (
-            "helper[fast]",
-            "needs no-such-thing , which is not installed".replace(" ,", ","),
-            "pip install 'no-such-thing'",
-        ),
-        ("indirect", "needs anyio >9, which is 4.", "pip install 'anyio>9'"),
-    ],
-)
-def test_a_requirement_that_is_not_met(installation: Installation, requirement: str, said: str, fix: str) -> None:
-    extra = "Provides-Extra: fast\nRequires-Dist: no-such-thing; extra == 'fast'\n"
-    installation.install("helper", metadata=extra)
-    installation.install("indirect", metadata="Requires-Dist: anyio>9\n")
-    installation.cube("old", "", metadata=f"Requires-Dist: pydantic\nRequires-Dist: {requirement}\n")
+
+def test_requirements_that_are_not_met(installation: Installation) -> None:
+    for name, (requirement, _, _) in UNMET.items():
+        installation.cube(name, "", metadata=f"Requires-Dist: pydantic\nRequires-Dist: {requirement}\n")
     report = installation.examine("--safe-mode")
     assert report.status == 1
-    found = report.only("requirements", "error")
-    assert found["text"].startswith(said)
-    assert found["fix"] == fix
-    assert found["file"].endswith("METADATA")
-    with open(found["file"]) as metadata:
-        assert metadata.readlines()[found["line"] - 1].startswith("Requires-Dist: ")
+    found = {one["subject"]: one for one in report.of("requirements", "error")}
+    assert found.keys() == {f"{name} 1.0" for name in UNMET}
+    for name, (_, said, fix) in UNMET.items():
+        one = found[f"{name} 1.0"]
+        assert one["text"].startswith(said)
+        assert one["fix"] == fix
+        assert (one["file"], one["line"]) == (str(installation.site / f"{name}-1.0.dist-info" / "METADATA"), 5)
 
 
-@pytest.mark.parametrize("requirement", ["anyio<2; python_version < '3'", "helper", "anyio", "no-such; extra == 'x'"])
-def test_a_requirement_that_is_met_or_does_not_apply(installation: Installation, requirement: str) -> None:
-    installation.install("helper", metadata="Provides-Extra: fast\nRequires-Dist: no-such; extra == 'fast'\n")
-    installation.cube("fine", "", metadata=f"Requires-Dist: {requirement}\n")
+def test_requirements_of_requirements_and_of_extras(installation: Installation) -> None:
+    installation.install("helper", metadata="Provides-Extra: fast\nRequires-Dist: no-such-thing; extra == 'fast'\n")
+    installation.install("indirect", metadata="Requires-Dist: anyio>9\n")
+    installation.cube("asks", "", metadata="Requires-Dist: helper[fast]\nRequires-Dist: indirect\n")
+    found = installation.examine("--safe-mode").of("requirements", "error")
+    said = {(one["subject"], one["text"].partition(",")[0]) for one in found}
+    assert said == {("helper 1.0", "needs no-such-thing"), ("indirect 1.0", "needs anyio >9")}
+
+
+def test_requirements_that_are_met_or_do_not_apply(installation: Installation) -> None:
+    installation.install("helper", metadata="Provides-Extra: fast\nRequires-Dist: no-such-thing; extra == 'fast'\n")
+    installation.cube("fine", "", metadata="".join(f"Requires-Dist: {requirement}\n" for requirement in MET))
     report = installation.examine("--safe-mode")
     assert report.status == 0
     assert [one["severity"] for one in report.of("requirements")] == ["ok"]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-import pytest
+import os
+import signal
+import subprocess
+import sys
 
 from tests.doctor.installation import Installation
 
@@ -43,32 +46,31 @@ class It(Cube):
 """
 
 
-@pytest.mark.parametrize(
-    ("code", "said", "line"),
-    [
-        ("import sys\nimport nothing_of_that_name\n", "nothing_of_that_name", 2),
-        ("def broken(:\n", "SyntaxError", 1),
-        ("import json\n\njson.loads('')\n", "JSONDecodeError", 3),
-        ("import sys\nsys.exit(3)\n", "SystemExit: 3", 2),
-        ("import os\nos._exit(0)\n", "ended the process with status 0", None),
-        ("import ctypes\nctypes.string_at(0)\n", "ended the process by SIGSEGV", 2),
-        ("raise KeyboardInterrupt\n", "ended the process by SIGINT", 1),
-        ("It = 3\n", "is not a cube", None),
-    ],
-)
-def test_a_broken_import_is_told_with_its_line_and_hides_no_other(
-    installation: Installation, code: str, said: str, line: int | None
-) -> None:
+BROKEN = {
+    "missing": ("import sys\nimport nothing_of_that_name\n", "nothing_of_that_name", 2),
+    "unreadable": ("def broken(:\n", "SyntaxError", 1),
+    "raises": ("import json\n\njson.loads('')\n", "JSONDecodeError", 3),
+    "exits": ("import sys\nsys.exit(3)\n", "SystemExit: 3", 2),
+    "vanishes": ("import os\nos._exit(0)\n", "ended the process with status 0", None),
+    "crashes": ("import ctypes\nctypes.string_at(0)\n", "ended the process by SIGSEGV", 2),
+    "interrupts": ("raise KeyboardInterrupt\n", "ended the process by SIGINT", 1),
+    "number": ("It = 3\n", "is not a cube", None),
+}
+
+
+def test_what_breaks_at_import_is_told_with_its_line_and_hides_no_other(installation: Installation) -> None:
     installation.cube("sound", SOUND)
-    installation.cube("broken", code)
+    for name, (code, _, _) in BROKEN.items():
+        installation.cube(name, code)
     report = installation.examine()
     assert report.status == 1
-    found = report.only("plugins", "error")
-    assert found["subject"].endswith(" broken")
-    assert said in found["text"]
-    assert found["line"] == line
-    assert found["file"] == (str(installation.site / "broken.py") if line else None)
-    assert found["fix"]
+    found = {one["subject"].split()[-1]: one for one in report.of("plugins", "error")}
+    assert found.keys() == BROKEN.keys()
+    for name, (_, said, line) in BROKEN.items():
+        assert said in found[name]["text"]
+        assert found[name]["line"] == line
+        assert found[name]["file"] == (str(installation.site / f"{name}.py") if line else None)
+        assert found[name]["fix"]
     assert "🟦 sound" in [one["subject"] for one in report.of("plugins", "ok")]
 
 
@@ -87,6 +89,19 @@ def test_an_import_that_hangs_is_ended_and_its_line_told(installation: Installat
     found = installation.examine("--import-timeout", "8").only("plugins", "error")
     assert "was not done after 8 s" in found["text"]
     assert (found["file"], found["line"]) == (str(installation.site / "stuck.py"), 3)
+
+
+def test_who_loses_patience_need_not_wait(installation: Installation) -> None:
+    pipe = installation.root / "pipe"
+    os.mkfifo(pipe)
+    installation.cube("stuck", f"import threading\nopen({str(pipe)!r}, 'w').close()\nthreading.Event().wait()\n")
+    command = [sys.executable, "-m", "cubekit.cli", "doctor", "--import-timeout", "3600"]
+    environment = {**os.environ, "PYTHONPATH": str(installation.site)}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as running:
+        pipe.read_bytes()  # until it is being imported
+        running.send_signal(signal.SIGINT)
+        assert running.communicate()[0] == b""
+    assert running.returncode == 1
 
 
 def test_hooks_and_commands_are_imported_too(installation: Installation) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from cubekit.cli.doctor.exposure import is_loopback
 from tests.doctor.installation import Installation, Report
 
 KEY = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"
@@ -26,7 +27,7 @@ def test_nothing_is_open(installation: Installation) -> None:
     assert told(report, "exposure") == told(report, "secrets") == []
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "", "::", "192.0.2.1", "shop.example.org"])  # noqa: S104 - read, not bound
+@pytest.mark.parametrize("host", ["0.0.0.0", ""])  # noqa: S104 - read, not bound
 def test_everybody_is_let_in(installation: Installation, host: str) -> None:
     report = examine(installation, f'[http]\nhost = "{host}"\nport = 0\n')
     assert report.status == 0
@@ -42,9 +43,9 @@ def test_a_security_cube_leaves_the_endpoints_of_the_runtime_open(installation: 
     assert "/metrics" in found["text"]
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1", "127.8.8.8"])
-def test_this_machine_alone(installation: Installation, host: str) -> None:
-    assert told(examine(installation, f'[http]\nhost = "{host}"\nport = 0\n'), "exposure") == []
+def test_which_addresses_are_this_machine_alone() -> None:
+    assert all(map(is_loopback, ("127.0.0.1", "localhost", "::1", "127.8.8.8")))
+    assert not any(map(is_loopback, ("0.0.0.0", "", "::", "192.0.2.1", "shop.example.org")))  # noqa: S104 - read only
 
 
 def test_origins(installation: Installation) -> None:

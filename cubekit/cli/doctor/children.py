@@ -11,12 +11,13 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Event
 from typing import Any
 
 from cubekit.cli.doctor.frames import line_of_plugin
 from cubekit.ground.diagnostics import Place
 
-__all__ = ["ChildFailed", "ask_child"]
+__all__ = ["ChildFailed", "ask_child", "end_children"]
 
 _CODE = """
 import json, sys
@@ -25,6 +26,9 @@ sys.path[:] = task["path"]
 from cubekit.cli.doctor.child import answer
 answer(task)
 """
+_running: set[subprocess.Popen[bytes]] = set()
+_over = Event()
+"""Set when the user has lost patience."""
 _GRACE = 5.0
 """Seconds in which a child that has been out of time must have ended by itself, saying where it stands."""
 _FRAME = re.compile(r'^\s*File "([^"<][^"]*)", line (\d+)', re.MULTILINE)
@@ -58,17 +62,28 @@ def ask_child(question: dict[str, Any], patience: float) -> dict[str, Any]:
                 stderr=stderr,
                 start_new_session=True,
             )
+            _running.add(child)
             try:
+                if _over.is_set():
+                    child.kill()
                 child.communicate(json.dumps(task).encode(), timeout=patience + _GRACE)
             except subprocess.TimeoutExpired:
                 child.kill()
             finally:
+                _running.discard(child)
                 _end_all_of(child)
         if answer.exists():
             found: dict[str, Any] = json.loads(answer.read_bytes())
             return found
         package = str(question.get("target", "")).partition(":")[0].partition(".")[0]
         raise _failure(child.wait(), said.read_text(encoding="utf-8", errors="replace"), patience, package)
+
+
+def end_children() -> None:
+    """End all children, and those that are still to come."""
+    _over.set()
+    for child in list(_running):
+        child.kill()
 
 
 def _end_all_of(child: subprocess.Popen[bytes]) -> None:

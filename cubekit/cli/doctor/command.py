@@ -12,6 +12,7 @@ import typer
 
 from cubekit.cli.console import console, printable_line, table
 from cubekit.cli.doctor.case import Case, ServiceCase
+from cubekit.cli.doctor.children import end_children
 from cubekit.cli.doctor.findings import Finding, Severity, error
 from cubekit.cli.options import Json, Safe, Settings, Verbose
 from cubekit.discovery import scan
@@ -63,7 +64,11 @@ def doctor(
     with ThreadPoolExecutor(len(CHECKS) + 1) as pool:
         case = _case(service, settings or [], patience, pool)
         console.progress("looking; plugins are imported, each in a process of its own")
-        found = dict(zip(CHECKS, pool.map(lambda name: _examine(name, case), CHECKS), strict=True))
+        try:
+            found = dict(zip(CHECKS, pool.map(lambda name: _examine(name, case), CHECKS), strict=True))
+        except KeyboardInterrupt:
+            end_children()  # they have a session of their own, and do not hear Ctrl-C
+            raise
     _show(found, strict=strict)
 
 
