@@ -98,9 +98,12 @@ def test_who_loses_patience_need_not_wait(installation: Installation) -> None:
     command = [sys.executable, "-m", "cubekit.cli", "doctor", "--import-timeout", "3600"]
     environment = {**os.environ, "PYTHONPATH": str(installation.site)}
     with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as running:
-        pipe.read_bytes()  # until it is being imported
-        running.send_signal(signal.SIGINT)
-        assert running.communicate()[0] == b""
+        try:
+            pipe.read_bytes()  # until it is being imported
+            running.send_signal(signal.SIGINT)
+            assert running.communicate()[0] == b""
+        finally:
+            running.kill()
     assert running.returncode == 1
 
 
