@@ -37,8 +37,8 @@ def test_the_memory_of_a_process_may_be_limited(installation: Installation) -> N
 @pytest.mark.parametrize(
     ("toml", "severity", "said", "line"),
     [
-        ("[http]\nworkers = 1000000\n", "error", "1000000 worker(s) take some", None),
-        ('[recycle]\nmemory = "900000GiB"\n', "warning", "lets 1 worker(s) and a successor take", 4),
+        ("[http]\nworkers = 1000000\n", "error", "http.workers = 1000000 takes some", None),
+        ('[recycle]\nmemory = "900000GiB"\n', "warning", "lets http.workers = 1 and a successor take", 4),
     ],
 )
 def test_more_memory_than_there_is(

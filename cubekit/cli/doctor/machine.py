@@ -19,7 +19,7 @@ __all__ = ["compiler", "file_descriptors", "python"]
 
 _COMPILERS = ("cc", "gcc", "clang", "cl")
 _OWN_DESCRIPTORS = 64
-"""What a process has open without any connection: libraries, logs, event loop, control sockets, with room to spare."""
+"""What a process has open without any connection: 16 in the example, so this leaves cubes some."""
 _WAITING = 2048
 """Connections that a listener lets wait; a process that cannot take so many at once refuses what has been let in."""
 _FEWEST_DESCRIPTORS, _MANY_DESCRIPTORS = 256, 65536
@@ -45,7 +45,8 @@ def compiler(case: Case) -> Iterator[Finding]:
         yield warning(subject, f"{missing}: {lost}", fix="apt install gcc   (or: xcode-select --install)")
         return
     if os.name == "posix":
-        done = subprocess.run([found, "--version"], capture_output=True, check=False)  # noqa: S603 - the user's own
+        command = [found, "--version"]
+        done = subprocess.run(command, capture_output=True, check=False, timeout=10)  # noqa: S603 - the user's own
         if done.returncode:
             reason = done.stderr.decode(errors="replace").strip().partition("\n")[0] or f"status {done.returncode}"
             message = f"{found} does not run ({reason}): {lost}"
@@ -78,7 +79,7 @@ def file_descriptors(case: Case) -> Iterator[Finding]:
         more = f"more takes root: LimitNOFILE={_MANY_DESCRIPTORS} in the unit, or nofile in limits.conf"
         fix = f"ulimit -n {hard}; {more}"
     if soft < _FEWEST_DESCRIPTORS:
-        message = f"{text}; a service with a few cubes may not even start"
+        message = f"{text}; a handful of clients fills it, and then nobody gets in"
         yield error(subject, message, fix=fix)
     elif room < _WAITING:
         yield warning(subject, f"{text}; the listener alone lets {_WAITING} wait", fix=fix)

@@ -13,7 +13,7 @@ __all__ = ["memory"]
 
 _MIB = 1 << 20
 _LITTLE, _TOO_LITTLE = 256 * _MIB, 96 * _MIB
-"""A service of a few cubes has some 90 MiB in each process."""
+"""The example service has 76 MiB in its process, with monitoring; cubes with models or tables have more."""
 _CGROUPS = (
     ("/sys/fs/cgroup", "memory.max", "memory.current", "inactive_file"),
     ("/sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
@@ -35,11 +35,11 @@ def memory(case: Case) -> Iterator[Finding]:
     needed = workers * _TOO_LITTLE
     fix = "end something else, give this process or container more, or lower http.workers"
     if left < needed:
-        yield error(subject, f"{text}, and {workers} worker(s) take some {needed // _MIB} MiB", fix=fix)
+        yield error(subject, f"{text}, and http.workers = {workers} takes some {needed // _MIB} MiB", fix=fix)
     elif most and left < most * (workers + 1):
         allowed = most * (workers + 1) // _MIB
         place = case.service.document.place("recycle", "memory") if case.service else None
-        message = f"{text}, and [recycle] memory lets {workers} worker(s) and a successor take {allowed} MiB"
+        message = f"{text}, and [recycle] memory lets http.workers = {workers} and a successor take {allowed} MiB"
         yield warning(subject, message, place, fix="lower recycle.memory or http.workers")
     elif left < max(needed, _LITTLE):
         yield warning(subject, f"{text}, which a service outgrows soon", fix=fix)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import queue
 import socket
 import ssl
 import threading
 from collections.abc import Iterator
+from http.client import HTTPConnection, HTTPException
 from time import monotonic
 
 from cubekit.cli.doctor.addresses import Address, addresses_in
@@ -92,14 +94,17 @@ def _try_to_listen(host: str, port: int) -> None:
 
 
 def _who_serves(host: str, port: int) -> str | None:
-    from cubekit.cli.remote import get_json
-
+    """The name of the service that answers there, if one does within our patience."""
     shown = host if host not in {"", "0.0.0.0", "::"} else "127.0.0.1"  # noqa: S104 - compared, not listened to
+    connection = HTTPConnection(shown, port, timeout=_PATIENCE)
     try:
-        name = get_json(f"http://{f'[{shown}]' if ':' in shown else shown}:{port}", "/cubes").get("service")
-    except CubekitError:
+        connection.request("GET", "/cubes")
+        manifest = json.loads(connection.getresponse().read())
+    except (OSError, HTTPException, ValueError):
         return None
-    return str(name) if name else None
+    finally:
+        connection.close()
+    return str(manifest.get("service")) if isinstance(manifest, dict) else None
 
 
 def _connect(address: Address) -> str | None:
