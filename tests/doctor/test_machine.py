@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import resource
+import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -93,6 +96,14 @@ def test_a_compiler_that_does_not_run(installation: Installation) -> None:
     broken.chmod(0o755)
     installation.environment["CC"] = str(broken)
     assert "does not run (cannot find libc)" in installation.examine("--safe-mode").only("compiler", "warning")["text"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux is asked who keeps its clock")
+def test_what_the_kernel_says_of_the_clock_is_told(installation: Installation) -> None:
+    kept = Path("/run/systemd/timesync/synchronized").exists()
+    said = ctypes.CDLL(None).adjtimex(ctypes.create_string_buffer(512))
+    found = installation.examine("--safe-mode").of("clock")
+    assert [one["severity"] for one in found] == ["ok" if kept or said != 5 else "warning"]
 
 
 def test_a_clock_that_is_behind_what_is_installed(installation: Installation) -> None:

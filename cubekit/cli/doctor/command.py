@@ -46,7 +46,7 @@ _FAILED, _UNREACHABLE = 1, 6
 
 def doctor(
     service: Annotated[
-        Path | None, typer.Argument(metavar="[SERVICE]", help="Also what is wrong with this service, here and now.")
+        Path | None, typer.Argument(metavar="SERVICE", help="Also what is wrong with this service, here and now.")
     ] = None,
     settings: Settings = None,
     strict: Annotated[bool, typer.Option("--strict", help="Let warnings count as errors.")] = False,
