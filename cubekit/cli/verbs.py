@@ -49,7 +49,7 @@ VERBS: Mapping[str, Verb] = {
     "top": Verb("tops:top", "Watch the cubes of a running service at work."),
     "discover": Verb("discovering:discover", "Show what running services offer, and how to use it."),
     "registry": Verb("registries:registry", "Find, add, lock, verify and publish cubes."),
-    "doctor": Verb("doctoring:doctor", "Tell what is wrong with this installation."),
+    "doctor": Verb("doctor:doctor", "Tell what is wrong with this installation."),
     "bench": Verb("measuring:bench", "Measure this checkout on this machine."),
     "completion": Verb("shells:completion", "Print the completion script of a shell."),
 }

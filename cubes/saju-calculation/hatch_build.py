@@ -8,6 +8,8 @@ Wheels never take extension modules from the source tree.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -43,12 +45,14 @@ class MypycHook(BuildHookInterface[Any]):
         mode = os.environ.get("CUBEKIT_MYPYC", "auto")
         if mode not in MODES:
             raise SystemExit(f"CUBEKIT_MYPYC must be one of {', '.join(MODES)}, not {mode!r}")
+        self._outcome: dict[str, Any] = {}
         self._work = tempfile.TemporaryDirectory(prefix="mypyc-")
         if version == "editable":
             self._remove_stale()
         if mode == "off":
             return
         libraries = self._compile(required=mode == "require")
+        self._write_down(build_data)
         if not libraries:
             return
         for relative, library in libraries.items():
@@ -62,6 +66,12 @@ class MypycHook(BuildHookInterface[Any]):
     def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
         """Remove the compiler's files after hatchling has packed the result."""
         self._work.cleanup()
+
+    def _write_down(self, build_data: dict[str, Any]) -> None:
+        """Say in the metadata which sources were compiled, or why none was: ``cubekit doctor`` reads it."""
+        path = Path(self._work.name, "compiled.json")
+        path.write_text(json.dumps(self._outcome), encoding="utf-8")
+        build_data["extra_metadata"][str(path)] = path.name
 
     @property
     def _source(self) -> Path:
@@ -77,15 +87,18 @@ class MypycHook(BuildHookInterface[Any]):
         package: str = self.config["package"]
         shutil.copytree(self._source / package, work / package, ignore=shutil.ignore_patterns("__pycache__"))
         modules = [f"{package}/{module}.py" for module in self.config["modules"]]
+        sources = {module: hashlib.sha256((work / module).read_bytes()).hexdigest() for module in modules}
         setup = SETUP.format(arguments=["--strict", *modules], group=package)
         command = [sys.executable, "-c", setup, "build_ext", "--build-lib", "lib", "--build-temp", "temp"]
         done = subprocess.run(command, cwd=work, capture_output=True, text=True, check=False)  # noqa: S603 -- own command
         if done.returncode == 0:
+            self._outcome = {"sources": sources}
             built = work / "lib"
             return {path.relative_to(built): path for path in sorted(built.rglob("*")) if path.suffix in EXTENSIONS}
         output = f"{done.stdout}{done.stderr}".strip()
         if required:
             raise SystemExit(f"CUBEKIT_MYPYC=require, but mypyc failed:\n{output}")
         reason = output.splitlines()[-1] if output else f"exit status {done.returncode}"
+        self._outcome = {"reason": reason}
         self.app.display_warning(f"{package}: not compiled, pure Python is used instead ({reason})")
         return {}

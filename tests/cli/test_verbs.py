@@ -186,18 +186,6 @@ def test_a_service_that_does_not_answer_is_6() -> None:
     assert (done.returncode, done.stdout) == (6, "")
 
 
-def test_doctor() -> None:
-    found = payload("doctor")
-    assert found["ok"] is True
-    assert {"python", "pydantic", "C compiler"} <= {one["subject"] for one in found["findings"]}
-
-
-def test_a_cube_written_for_another_cubekit_is_found(tmp_path: Path) -> None:
-    site = distribution(tmp_path, "old", "[cubekit.feature]\nold = old:Old\n", "Requires-Dist: cubekit-core>=9\n")
-    found = payload("doctor", status=1, PYTHONPATH=str(site))
-    assert [one["subject"] for one in found["findings"] if not one["ok"]] == ["🟦 old"]
-
-
 def distribution(directory: Path, name: str, entry_points: str, metadata: str = "") -> Path:
     site = directory / "site"
     info = site / f"{name}-1.0.dist-info"

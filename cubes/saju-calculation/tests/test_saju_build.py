@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import random
 import subprocess
 import sys
+from importlib.metadata import distribution
+from pathlib import Path
 from typing import Any
 
 import cubekit_saju
@@ -15,6 +19,15 @@ from cubekit_saju._birth import OPTION_VALUES
 def test_require_means_compiled(installed: Any) -> None:
     mode = os.environ.get("CUBEKIT_MYPYC", "auto")
     assert installed.compiled is True or mode != "require"
+
+
+def test_what_was_compiled_is_written_down(installed: Any) -> None:
+    said = json.loads(distribution("cubekit-saju-calculation").read_text("extra_metadata/compiled.json") or "{}")
+    source = Path(cubekit_saju.__file__).parent / "_analysis" / "pillars.py"
+    if installed.compiled:
+        assert said["sources"]["cubekit_saju/_analysis/pillars.py"] == hashlib.sha256(source.read_bytes()).hexdigest()
+    else:
+        assert "sources" not in said
 
 
 def test_pure_modules_are_pure(pure: Any) -> None:

@@ -1,0 +1,1 @@
+"""``cubekit doctor``: each check with something that is really broken."""
