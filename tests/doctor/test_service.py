@@ -77,6 +77,44 @@ def test_what_answers_is_fine(installation: Installation, listener: int) -> None
     assert [one["severity"] for one in report.of("composition")] == ["ok"]
 
 
+ASKER = '''"""Asks."""
+from typing import Annotated, Protocol
+from cubekit import Cube, contract
+
+@contract("test.words", version="1.0")
+class Words(Protocol):
+    async def look_up(self, word: str) -> str: ...
+
+class It(Cube):
+    """Asks."""
+
+    words: Annotated[Words, ">=1,<2"]
+'''
+REMOTE = """[service]
+name = "asking"
+[cubes.asker]
+use = "asker"
+[discovery.dictionary]
+url = "http://127.0.0.1:%d"
+[cubes.words]
+use = "words"
+from = "dictionary"
+colour = "feature"
+contracts = ["test.words@1.0"]
+"""
+
+
+def test_the_service_of_a_remote_cube_is_asked(installation: Installation, listener: int, closed: int) -> None:
+    installation.cube("asker", ASKER)
+    path = installation.root / "service.toml"
+    for port, status in ((listener, 0), (closed, 6)):
+        path.write_text(REMOTE % port)
+        report = installation.examine(path)
+        assert report.status == status
+        assert services(report).keys() == {f"http://127.0.0.1:{port}"}
+        assert [one["severity"] for one in report.of("composition")] == ["ok"]
+
+
 def test_only_what_does_not_answer_is_6(installation: Installation, listener: int, closed: int) -> None:
     installation.environment["DATABASE"] = f"postgresql+asyncpg://me:secret@127.0.0.1:{closed},127.0.0.1:{listener}/db"
     text = f"""config.database = {{ env = "DATABASE" }}

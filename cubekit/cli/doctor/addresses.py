@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -72,7 +72,9 @@ def addresses_in(value: Any, keys: Keys) -> Iterator[Address]:
 def _members(value: Any) -> Mapping[str, Any] | None:
     if isinstance(value, Mapping):
         return value
-    return vars(value) if hasattr(type(value), "model_fields") or is_dataclass(value) else None
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: getattr(value, field.name) for field in fields(value)}
+    return vars(value) if hasattr(type(value), "model_fields") else None
 
 
 def _read(text: str, keys: Keys) -> Iterator[Address]:

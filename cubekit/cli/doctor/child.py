@@ -71,6 +71,7 @@ def _compose(task: dict[str, Any]) -> dict[str, Any]:
     addresses = [
         address.as_json()
         for name, planned in plan.cubes.items()
+        if planned.engine != "remote"  # whose address stands in the service file
         for address in addresses_in(planned.config, ("cubes", name, "config"))
     ]
     return {"problems": [_plain(problem) for problem in plan.warnings], "addresses": addresses}

@@ -47,8 +47,9 @@ def _listening(service: ServiceCase, catalogue: Catalogue) -> Iterator[Finding]:
     http, place = service.sections.http, service.document.place("http", "host")
     if is_loopback(http.host):
         return
-    cubes = [catalogue.get(split_use(section.use)[0]) for section in service.sections.cubes.values()]
-    if not any(cube and cube.colour is Colour.SECURITY for cube in cubes):
+    cubes = service.sections.cubes.values()
+    installed = [catalogue.get(split_use(section.use)[0]) for section in cubes]
+    if Colour.SECURITY not in {cube.colour for cube in installed if cube} | {section.colour for section in cubes}:
         message = f"every operation is open to all who reach {http.host or 'this machine'}: no SECURITY cube is there"
         fix = 'host = "127.0.0.1", with a proxy in front of it that says who may come; or add a SECURITY cube'
         yield warning("http.host", message, place, fix=fix)

@@ -9,7 +9,7 @@ from typing import Any
 
 from cubekit.cli.doctor.case import Case
 from cubekit.cli.doctor.children import ChildFailed, ask_child
-from cubekit.cli.doctor.findings import Finding, error, ok, told
+from cubekit.cli.doctor.findings import Finding, error, ok, told, warning
 from cubekit.discovery.cubes import CubeInfo, ExtensionInfo
 from cubekit.ground.diagnostics import Diagnostic, Place
 from cubekit.ground.versions import admits, parse_range
@@ -76,5 +76,6 @@ def _unprovided(answers: Mapping[str, dict[str, Any]]) -> Iterator[Finding]:
             if not any(admits(parse_range(admitted), version) for version, _ in versions):
                 got = ", ".join(f"{version} from {provider}" for version, provider in versions)
                 message = f"needs the contract {contract} {admitted}, and no installed cube provides it"
-                yield error(subject, f"{message}; there is {got}" if got else message,
-                            fix=f"cubekit registry search {contract}")  # fmt: skip
+                # A warning: another service may provide it. Where none does, the composition is the error.
+                fix = f"cubekit registry search {contract}; or use one of another service: cubekit discover URL"
+                yield warning(subject, f"{message}; there is {got}" if got else message, fix=fix)

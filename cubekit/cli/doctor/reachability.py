@@ -138,9 +138,15 @@ def _finding(address: Address, outcome: str | None, place: Place, *, optional: b
 
 
 def _optional(service: ServiceCase, address: Address) -> bool:
-    instance = str(address.keys[1]) if address.keys[0] == "cubes" else ""
-    section = service.sections.cubes.get(instance) if service.sections else None
-    return section is not None and section.optional
+    if service.sections is None:
+        return False
+    kind, name = address.keys[0], str(address.keys[1])
+    cubes = service.sections.cubes
+    if kind == "discovery":
+        users = [section for section in cubes.values() if (section.from_ or "").partition("/")[0] == name]
+    else:
+        users = [cubes[name]] if kind == "cubes" and name in cubes else []
+    return bool(users) and all(section.optional for section in users)
 
 
 def _is_own(address: Address, host: str, port: int) -> bool:
