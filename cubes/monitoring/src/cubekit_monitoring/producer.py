@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 import psutil
+from anyio import to_thread
 from cubekit import Distribution, Measured, MetricKind, Telemetry
 from opentelemetry.sdk.metrics.export import (
     AggregationTemporality,
@@ -42,13 +43,15 @@ class Producer:
     def __init__(self, telemetry: Telemetry, log: logging.Logger) -> None:
         self._telemetry = telemetry
         self._log = log
-        self._start = int(psutil.Process().create_time() * 1e9)  # what is counted survives restarts of this cube
+        self._start: int | None = None
         self._given = False
         self._overflowing: set[tuple[str, str]] = set()
         self._too_large: set[tuple[str, str]] = set()
 
     async def read(self) -> MetricsData:
         """Return the current values."""
+        if self._start is None:
+            self._start = await to_thread.run_sync(_start_of_process)
         measured = await self._telemetry.measured()
         now = time.time_ns()
         own = [_metric(one, self._start, now) for one in measured]
@@ -113,6 +116,11 @@ class Producer:
                         scope.scope.name,
                         _OVERFLOW,
                     )
+
+
+def _start_of_process() -> int:
+    """When counting began, in nanoseconds: what is counted survives restarts of this cube."""
+    return int(psutil.Process().create_time() * 1e9)
 
 
 def _is_in_range(point: object) -> bool:
