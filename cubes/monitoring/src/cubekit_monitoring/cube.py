@@ -113,6 +113,7 @@ class Monitoring(Cube[Config]):
             raise ValueError(
                 f"config.logs.levels names {found}; this service has no such cube, only {', '.join(known)}"
             )
+        await self._producer.prepare()
         async with self._collector():
             with self._listening():
                 self.tasks.start_soon(self._process.read)

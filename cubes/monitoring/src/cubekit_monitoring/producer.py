@@ -43,15 +43,17 @@ class Producer:
     def __init__(self, telemetry: Telemetry, log: logging.Logger) -> None:
         self._telemetry = telemetry
         self._log = log
-        self._start: int | None = None
+        self._start = 0
         self._given = False
         self._overflowing: set[tuple[str, str]] = set()
         self._too_large: set[tuple[str, str]] = set()
 
+    async def prepare(self) -> None:
+        """Look up when the process began, in a thread: what is counted survives restarts of this cube."""
+        self._start = await to_thread.run_sync(_start_of_process)
+
     async def read(self) -> MetricsData:
         """Return the current values."""
-        if self._start is None:
-            self._start = await to_thread.run_sync(_start_of_process)
         measured = await self._telemetry.measured()
         now = time.time_ns()
         own = [_metric(one, self._start, now) for one in measured]
@@ -119,7 +121,6 @@ class Producer:
 
 
 def _start_of_process() -> int:
-    """When counting began, in nanoseconds: what is counted survives restarts of this cube."""
     return int(psutil.Process().create_time() * 1e9)
 
 

@@ -71,4 +71,4 @@ async def test_a_crash_lets_go_of_the_collector(collector: Collector, monkeypatc
     monkeypatch.setattr(Otlp, "close", noted)
     async with monitored(ControlledClock(), export={"endpoint": collector.url}) as service:
         await crash(service, "monitoring")
-        assert len(closed) == 1
+    assert len(closed) == 1, "its restart was waiting for the clock"
