@@ -115,6 +115,7 @@ class Monitoring(Cube[Config]):
             )
         await self._producer.prepare()
         async with self._collector():
+            await anyio.lowlevel.checkpoint_if_cancelled()  # threads are waited for: who is cancelled begins nothing
             with self._listening():
                 self.tasks.start_soon(self._process.read)
                 self.tasks.start_soon(self._alerts.run, self.config.alerts.interval)
