@@ -11,6 +11,7 @@ from cubekit.discovery.cubes import normalised
 from cubekit.discovery.publishers import TrustedPublisher
 from cubekit.ground.colours import Colour
 from cubekit.ground.diagnostics import CubekitError, Diagnostic
+from cubekit.ground.quality import Level
 from cubekit.ground.toml_lines import TomlFile, read_toml
 from cubekit.ground.validation import validation_diagnostics
 from cubekit.ground.versions import Version, parse_range, parse_versioned_name, split_use
@@ -106,6 +107,8 @@ class Release(DistributionRelease):
     requires: list[Annotated[str, AfterValidator(_required)]] = []
     """Contracts without which it cannot start; optional ones are not listed."""
     permissions: list[Permission] = []
+    quality: Annotated[Level, Field(strict=False)] | None = None
+    """The level of the quality scale that its author claims, as the wheel says it."""
 
 
 class SupportEntry(_Table):

@@ -21,6 +21,7 @@ from cubekit.discovery.cubes import normalised
 from cubekit.discovery.publishers import TrustedPublisher
 from cubekit.discovery.registry import Permission, Registry, load_registry
 from cubekit.ground.diagnostics import CubekitError, Diagnostic
+from cubekit.ground.quality import Level
 from cubekit.ground.toml_lines import TomlFile, read_toml
 from cubekit.ground.validation import validation_diagnostics
 from cubekit.ground.versions import Version, range_text
@@ -30,6 +31,10 @@ from cubekit.registry.names import lookalikes
 from cubekit.registry.wheels import Wheel, read_wheel, sha256_of
 
 __all__ = ["Publication", "publish", "save_registry", "yank"]
+
+
+_PROMISES = ("api", "provides", "requires", "permissions", "quality")
+"""What a registry says of a release of a cube, beyond its files."""
 
 
 class _Declared(BaseModel):
@@ -202,7 +207,17 @@ def _promises(descriptor: Descriptor, wheel: Wheel, declared: _Declared, metadat
         "provides": [f"{name}@{one.version}" for name, one in descriptor.provides.items()],
         "requires": [f"{one.contract.name}{range_text(one.admitted)}" for one in required],
         "permissions": declared.permissions,
+        "quality": _quality(descriptor.name, wheel, metadata),
     }
+
+
+def _quality(cube: str, wheel: Wheel, metadata: TomlFile) -> str | None:
+    claim = wheel.claims.get(cube)
+    if claim is not None and claim not in list(Level):
+        message = f'the cube "{cube}" claims the level "{claim}", which the quality scale does not have'
+        fix = f'[project.entry-points."cubekit.quality"]\n{cube} = "silver", or another of: {", ".join(Level)}'
+        raise _refused(metadata, message, fix)
+    return claim
 
 
 def _add(releases: list[dict[str, Any]], release: dict[str, Any], metadata: TomlFile) -> None:
@@ -213,7 +228,7 @@ def _add(releases: list[dict[str, Any]], release: dict[str, Any], metadata: Toml
         return
     before = {file["name"]: file["sha256"] for file in known["files"]}
     changed = [file["name"] for file in release["files"] if before.get(file["name"], file["sha256"]) != file["sha256"]]
-    changed += [key for key in ("api", "provides", "requires", "permissions") if known.get(key) != release.get(key)]
+    changed += [key for key in _PROMISES if known.get(key) != release.get(key)]
     if changed:
         message = f"{release['version']} is published already, with other content: {', '.join(changed)}"
         raise _refused(metadata, message, "a release never changes: raise the version in pyproject.toml")

@@ -30,6 +30,8 @@ class Wheel:
     metadata: Message
     cubes: Mapping[str, tuple[Colour, str]]
     """Colour and target of every cube that it offers."""
+    claims: Mapping[str, str]
+    """The levels of the quality scale that its author claims, by cube."""
 
 
 def sha256_of(path: Path) -> str:
@@ -87,4 +89,6 @@ def read_wheel(path: Path) -> Wheel:
         if groups.has_section(colour.group)
         for cube, target in groups.items(colour.group)
     }
-    return Wheel(path, normalised(name), version, metadata, cubes)
+    claimed = groups.items("cubekit.quality") if groups.has_section("cubekit.quality") else ()
+    claims = {normalised(cube): level.strip() for cube, level in claimed}
+    return Wheel(path, normalised(name), version, metadata, cubes, claims)

@@ -107,6 +107,7 @@ class Service:
             for name, section in self.plan.groups.items()
         }
         try:
+            await self.telemetry.prepare(planned.descriptor.cube for planned in self.plan.cubes.values())
             async with anyio.create_task_group() as watching:
                 watching.start_soon(self.watchdog.run)
                 if self._watches_health():

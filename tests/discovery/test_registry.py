@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cubekit.discovery import load_registry
+from cubekit.discovery import load_registry, scan
 from cubekit.discovery.registry import json_schema
 from cubekit.ground.colours import Colour
 from cubekit.ground.diagnostics import CubekitError, Diagnostic, Place
@@ -44,6 +44,15 @@ def test_the_registry_of_this_repository_knows_the_saju_cube() -> None:
     assert saju.contracts == ["saju.calendar"]
     assert saju.newest is not None
     assert saju.newest.version == "0.1.0"
+
+
+def test_the_registry_of_this_repository_says_what_its_cubes_say() -> None:
+    for name, entry in load_registry(ROOT / "registry.toml").cubes.items():
+        installed = scan().get(name)
+        assert installed is not None
+        assert entry.newest is not None
+        assert (entry.colour, entry.distribution) == (installed.colour, installed.distribution)
+        assert (entry.newest.version, entry.newest.quality) == (installed.version, installed.quality)
 
 
 def test_the_newest_release_is_no_withdrawn_one_and_no_pre_release(tmp_path: Path) -> None:

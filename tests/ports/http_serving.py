@@ -295,6 +295,19 @@ async def serving(
             server.force()
 
 
+async def all_blocked() -> None:
+    """Wait until no task can go on by itself.
+
+    anyio looks again after 100 ms, when uvicorn, which wakes every 100 ms, may be awake: once their moments are the
+    same, they stay so. Hence it is asked anew after another time.
+    """
+    looking = True
+    while looking:
+        with anyio.move_on_after(0.03) as limit:
+            await anyio.wait_all_tasks_blocked()
+        looking = limit.cancelled_caught
+
+
 async def read_until(stream: SocketStream, end: bytes) -> bytes:
     """Read from a connection until something has come."""
     read = b""

@@ -19,7 +19,7 @@ from cubekit.ports.http import HttpServer, bodies
 from cubekit.runtime.service import Service
 from cubekit.testing import compose_parts, http_client, running
 
-from .http_serving import PARTS, Served, read_all, read_until, serving
+from .http_serving import PARTS, Served, all_blocked, read_all, read_until, serving
 
 pytestmark = pytest.mark.anyio
 
@@ -132,7 +132,7 @@ async def test_a_client_that_leaves_cancels_its_call(served: Served, caplog: pyt
     async with await served.post_raw("hang"):
         await served.saju.entered.wait()
     await served.saju.cleaned.wait()
-    await anyio.wait_all_tasks_blocked()
+    await all_blocked()
     assert outcomes(served, "hang") == {"CANCELLED": 1}
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
 
@@ -143,7 +143,7 @@ async def test_a_client_that_leaves_with_something_sent_ahead_cancels_its_call(s
         await served.saju.entered.wait()
         await stream.send(b"GET /api/v1/saju/results/latest HTTP/1.1\r\nhost: test\r\n\r\n" * ahead)
     await served.saju.cleaned.wait()
-    await anyio.wait_all_tasks_blocked()
+    await all_blocked()
     assert outcomes(served, "hang") == {"CANCELLED": 1}
     assert outcomes(served, "latest") == {}
 
@@ -162,7 +162,7 @@ async def test_a_client_that_leaves_a_stream_closes_it(served: Served, caplog: p
         await read_until(stream, b"event: item")
         await served.saju.entered.wait()
     await served.saju.cleaned.wait()
-    await anyio.wait_all_tasks_blocked()
+    await all_blocked()
     assert outcomes(served, "drip") == {"CANCELLED": 1}
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
 
@@ -170,9 +170,9 @@ async def test_a_client_that_leaves_a_stream_closes_it(served: Served, caplog: p
 async def test_a_client_that_does_not_read_stops_the_stream_and_its_leaving_closes_it(served: Served) -> None:
     async with await served.post_raw("flood"):
         await served.saju.entered.wait()
-        await anyio.wait_all_tasks_blocked()
+        await all_blocked()
     await served.saju.cleaned.wait()
-    await anyio.wait_all_tasks_blocked()
+    await all_blocked()
     assert outcomes(served, "flood") == {"CANCELLED": 1}
 
 
@@ -183,7 +183,7 @@ async def test_stop_lets_a_call_finish() -> None:
         with pytest.raises(OSError):  # noqa: PT011 - whatever the system says to a closed port
             while True:
                 async with await served.connect():
-                    pass  # waiting for all tasks would never end: the server and it look every 100 ms, at one moment
+                    pass
         served.saju.go_on.set()
         assert (await read_all(stream)).endswith(b"event: end\ndata: {}\n\n\r\n0\r\n\r\n")
 
@@ -195,7 +195,7 @@ async def test_what_does_not_finish_in_time_is_told_so(force: bool, caplog: pyte
             await read_until(stream, b"event: item")
             await served.saju.entered.wait()
             while not outcomes_begun(served, "hang"):
-                await anyio.wait_all_tasks_blocked()
+                await all_blocked()
             (served.server.force if force else served.server.stop)()
             last = await read_all(stream)
             answer = await read_all(call)

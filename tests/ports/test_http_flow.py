@@ -14,7 +14,7 @@ from cubekit import Cube, operation
 from cubekit.ports.http import protocol
 from cubekit.testing import Part
 
-from .http_serving import Served, read_all, serving
+from .http_serving import Served, all_blocked, read_all, serving
 
 pytestmark = pytest.mark.anyio
 
@@ -72,7 +72,7 @@ async def send_all_there_is_room_for(client: socket.socket, data: bytes, served:
             refused = 0
         except BlockingIOError:
             refused += 1
-            await anyio.wait_all_tasks_blocked()
+            await all_blocked()
 
 
 async def test_a_client_that_does_not_read_is_not_answered_without_end(served: Served) -> None:

@@ -255,7 +255,8 @@ async def test_a_problem_carries_the_callers_trace(served: Served) -> None:
 
 
 async def test_the_timeout_header_shortens_the_deadline(served: Served) -> None:
-    assert problem(await served.call("hang", x_request_timeout="0.01"), 504, "TIMEOUT")["retryable"] is True
+    while not served.saju.entered.is_set():  # on a busy machine the time may be over before
+        assert problem(await served.call("hang", x_request_timeout="0.01"), 504, "TIMEOUT")["retryable"] is True
     await served.saju.cleaned.wait()
 
 

@@ -17,7 +17,7 @@ from cubekit.ports.http import HttpServer
 from cubekit.runtime.service import Service
 from cubekit.testing import Part, compose_parts
 
-from .http_serving import PARTS, Saju, Served, serving
+from .http_serving import PARTS, Saju, Served, all_blocked, serving
 
 pytestmark = pytest.mark.anyio
 
@@ -66,7 +66,7 @@ async def test_it_answers_while_the_service_starts() -> None:
             assert (await client.get("/livez")).status_code == 200
             assert (await client.get("/startupz")).status_code == 503
             tasks.start_soon(service.run)
-            await anyio.wait_all_tasks_blocked()
+            await all_blocked()
             for probe in ("readyz", "startupz"):
                 response = await client.get(f"/{probe}")
                 assert response.status_code == 503
@@ -76,7 +76,7 @@ async def test_it_answers_while_the_service_starts() -> None:
             assert response.headers["retry-after"] == "1"
             go_on.set()
             await service.instances["slow"].settled.wait()
-            await anyio.wait_all_tasks_blocked()
+            await all_blocked()
             assert (await client.get("/readyz")).text == "ok"
             assert (await client.post("/api/v1/slow/ask")).json()["data"] == 42
             service.stop()

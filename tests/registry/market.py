@@ -67,10 +67,20 @@ def build(
     requires: Sequence[str] = ("cubekit-core>=0.1,<0.2",),
     owner: str = "Ada",
     declared: str = "",
+    quality: str | None = None,
 ) -> Path:
     """Make a distribution's directory with what its author builds into ``dist``; return the directory."""
     place = directory / f"{name}-{version}"
-    wheel_of(place / "dist", name, version, modules=modules, cubes=cubes or {}, requires=requires, owner=owner)
+    wheel_of(
+        place / "dist",
+        name,
+        version,
+        modules=modules,
+        cubes=cubes or {},
+        requires=requires,
+        owner=owner,
+        quality=quality,
+    )
     project = f'[project]\nname = "{name}"\nversion = "{version}"\n[tool.cubekit]\n{declared}'
     (place / "pyproject.toml").write_text(project, "utf-8")
     return place
@@ -85,6 +95,7 @@ def wheel_of(
     cubes: dict[str, str],
     requires: Sequence[str] = (),
     owner: str = "Ada",
+    quality: str | None = None,
 ) -> Path:
     """Build a wheel."""
     directory.mkdir(parents=True, exist_ok=True)
@@ -93,6 +104,8 @@ def wheel_of(
     metadata += "Keywords: polite,greeting\nLicense-Expression: MIT\n"
     metadata += "".join(f"Requires-Dist: {text}\n" for text in requires)
     entries = "".join(f"{cube} = {target}\n" for cube, target in cubes.items())
+    if quality is not None:
+        entries += "[cubekit.quality]\n" + "".join(f"{cube} = {quality}\n" for cube in cubes)
     content = {f"{module}.py": text for module, text in modules.items()} | {
         f"{stem}.dist-info/METADATA": metadata,
         f"{stem}.dist-info/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",

@@ -72,6 +72,21 @@ def test_what_a_release_changes(environment: Environment, service: Path, registr
     assert (problem["code"], problem["found"]) == ("CK602", "1.0.0, 2.0.0")
 
 
+def test_the_level_that_a_release_claims_is_shown(
+    environment: Environment, service: Path, registry: Path, tmp_path: Path
+) -> None:
+    for version, quality in (("1.0.0", None), ("1.1.0", "silver")):
+        environment.ok("publish", plain(tmp_path, "plain", version, quality=quality), "--to", registry)
+    cube = environment.ok("show", "plain", cwd=service)["cube"]
+    assert (cube["quality"], [one["quality"] for one in cube["releases"]]) == ("silver", [None, "silver"])
+    assert "silver, as its author claims" in environment.run("registry", "show", "plain", cwd=service).stdout
+    changes = environment.ok("diff", "plain", "1.0.0", cwd=service)["changes"]
+    assert changes == {"quality": {"from": [], "to": ["silver"]}}
+    (problem,) = environment.refused(4, "publish", plain(tmp_path, "plain", "2.0.0", quality="great"), "--to", registry)
+    assert problem["code"] == "CK612"
+    assert '"great"' in problem["message"]
+
+
 def test_each_release_is_described_by_its_own_wheel(
     environment: Environment, service: Path, registry: Path, tmp_path: Path
 ) -> None:

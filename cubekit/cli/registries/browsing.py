@@ -46,10 +46,11 @@ def search(
 
 
 def show(name: Name, registry: RegistryPath = None, offline: Offline = False, json: Json = False) -> None:
-    """Show what a registry says of a cube: owners, contracts, permissions, releases."""
+    """Show what a registry says of a cube: owners, contracts, permissions, claimed quality, releases."""
     found = shelf_for(registry, Path(), offline=offline).get(name)
     entry = found.entry
-    payload = {"name": name, "registry": found.source.name, **entry.model_dump(mode="json")}
+    quality = entry.newest.quality if entry.newest else None
+    payload = {"name": name, "registry": found.source.name, "quality": quality, **entry.model_dump(mode="json")}
     signed = "signed" if found.source.root else "not signed"
     rows = [
         ["distribution", entry.distribution],
@@ -62,6 +63,7 @@ def show(name: Name, registry: RegistryPath = None, offline: Offline = False, js
         ["attested by", ", ".join(map(str, entry.trusted_publishers)) or "nobody"],
         ["lifecycle", entry.lifecycle],
         ["keywords", ", ".join(entry.keywords) or "-"],
+        ["quality", f"{quality}, as its author claims (cubekit test)" if quality else "-"],
     ]
     if newest := entry.newest:
         rows += [
@@ -138,6 +140,7 @@ def _differences(one: Release, other: Release) -> list[tuple[str, list[Any], lis
         ("provides", one.provides, other.provides),
         ("requires", one.requires, other.requires),
         ("permission", list(one.permissions), list(other.permissions)),
+        ("quality", [one.quality] if one.quality else [], [other.quality] if other.quality else []),
         ("cubekit", [one.api], [other.api]),
     ]
     return [(key, before, after) for key, before, after in pairs if before != after]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import AsyncIterator
-from contextlib import ExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime
 from ipaddress import ip_address
 from itertools import islice
@@ -14,7 +14,7 @@ from typing import Annotated, Any
 
 import anyio
 from anyio import to_thread
-from cubekit import Cube, Health, Model, NotFound, PermissionDenied, RateLimited, current_call, operation
+from cubekit import Cube, Health, Model, RateLimited, current_call, operation
 from pydantic import Field, StringConstraints
 
 from cubekit_monitoring import definitions
@@ -22,6 +22,7 @@ from cubekit_monitoring.alerts import Alert, Alerts
 from cubekit_monitoring.config import Config, Level
 from cubekit_monitoring.definitions import Points, observe
 from cubekit_monitoring.exporting import Exporting, Queue
+from cubekit_monitoring.failures import NoSuchCube, ScopeNeeded
 from cubekit_monitoring.gpu import Gpus
 from cubekit_monitoring.log_lines import LogLine
 from cubekit_monitoring.logs import LogTap, levels_of, set_level
@@ -112,24 +113,27 @@ class Monitoring(Cube[Config]):
             raise ValueError(
                 f"config.logs.levels names {found}; this service has no such cube, only {', '.join(known)}"
             )
-        with ExitStack() as stack:
-            stack.enter_context(self._lines.listening())
-            stack.enter_context(self._process.watching_gc())
-            stack.enter_context(self.telemetry.recording(self._spans))
-            self.tasks.start_soon(self._process.read)
-            self.tasks.start_soon(self._alerts.run, self.config.alerts.interval)
-            self.tasks.start_soon(self._webhooks.run)
-            if self.config.gpu:
-                self.tasks.start_soon(self._gpus.run)
-            for export in self._exports.values():
-                self.tasks.start_soon(export.run, self.config.export.interval)
-            try:
-                yield
-            finally:
-                self._alerts.stop()
-                with anyio.move_on_after(_LAST_EXPORT, shield=True):
-                    await self._webhooks.finish()
-            await self._finish()
+        await self._producer.prepare()
+        async with self._collector():
+            await anyio.lowlevel.checkpoint_if_cancelled()  # threads are waited for: who is cancelled begins nothing
+            with self._listening():
+                self.tasks.start_soon(self._process.read)
+                self.tasks.start_soon(self._alerts.run, self.config.alerts.interval)
+                self.tasks.start_soon(self._webhooks.run)
+                if self.config.gpu:
+                    self.tasks.start_soon(self._gpus.run)
+                for export in self._exports.values():
+                    self.tasks.start_soon(export.run, self.config.export.interval)
+                try:
+                    yield
+                finally:
+                    self._alerts.stop()
+                    with anyio.move_on_after(_LAST_EXPORT, shield=True):
+                        await self._webhooks.finish()
+            with anyio.move_on_after(_LAST_EXPORT):
+                async with anyio.create_task_group() as tasks:
+                    for export in self._exports.values():
+                        tasks.start_soon(export.finish)
 
     async def health_check(self) -> Health:
         """Warn while the collector takes nothing."""
@@ -147,7 +151,7 @@ class Monitoring(Cube[Config]):
         """Take what a browser has measured of a page: its web vitals."""
         self._vitals.take(report, current_call())
 
-    @operation(http="GET logs")
+    @operation(http="GET logs", errors=(ScopeNeeded,))
     async def logs(
         self, cube: str | None = None, level: Level = "debug", trace: TraceId | None = None, limit: Limit = 100
     ) -> tuple[LogLine, ...]:
@@ -163,7 +167,7 @@ class Monitoring(Cube[Config]):
         )
         return tuple(islice(chosen, limit))
 
-    @operation(http="GET spans")
+    @operation(http="GET spans", errors=(ScopeNeeded,))
     async def spans(
         self, cube: str | None = None, trace: TraceId | None = None, limit: Limit = 100
     ) -> tuple[SpanLine, ...]:
@@ -177,19 +181,19 @@ class Monitoring(Cube[Config]):
         )
         return tuple(islice(chosen, limit))
 
-    @operation(http="GET alerts")
+    @operation(http="GET alerts", errors=(ScopeNeeded,))
     async def alerts(self) -> tuple[Alert, ...]:
         """Return the alerts: firing, pending, and resolved last."""
         self._authorise()
         return tuple(self._alerts.current())
 
-    @operation(http="GET levels")
+    @operation(http="GET levels", errors=(ScopeNeeded,))
     async def levels(self) -> dict[str, str]:
         """Return from which level on each cube logs."""
         self._authorise()
         return levels_of(self.telemetry.instances)
 
-    @operation(http="PUT levels/{cube}", errors=(NotFound,), idempotent=True)
+    @operation(http="PUT levels/{cube}", errors=(ScopeNeeded, NoSuchCube), idempotent=True)
     async def set_level(self, cube: str, level: Level) -> LevelSet:
         """Let a cube log from a level on, until this cube stops."""
         self._authorise()
@@ -197,7 +201,7 @@ class Monitoring(Cube[Config]):
         set_level(cube, level)
         return LevelSet(cube=cube, level=level)
 
-    @operation(http="GET overview")
+    @operation(http="GET overview", errors=(ScopeNeeded,))
     async def overview(self) -> Overview:
         """Return how monitoring itself is: what was exported and lost, what is kept, whether there is a GPU."""
         self._authorise()
@@ -218,19 +222,17 @@ class Monitoring(Cube[Config]):
     def _authorise(self) -> None:
         """Admit who holds the scope, and who calls from this process or machine.
 
-        :raises PermissionDenied: if it is somebody else.
+        :raises ScopeNeeded: if it is somebody else.
         """
         context = current_call()
         local = context.client is None or (_is_loopback(context.client) and not self._client_may_be_forged)
         if not local and self.config.scope not in context.caller.scopes:
-            raise PermissionDenied(
-                'This needs the scope "{scope}", or a call from the machine of the service.', scope=self.config.scope
-            )
+            raise ScopeNeeded(scope=self.config.scope)
 
     def _known(self, instance: str) -> None:
         if instance not in self.telemetry.instances:
             known = ", ".join(self.telemetry.instances)
-            raise NotFound('There is no cube "{cube}" here, only {known}.', cube=instance, known=known)
+            raise NoSuchCube(cube=instance, known=known)
 
     def _tell(self, alert: Alert) -> None:
         level = _LEVELS[alert.severity] if alert.state == "firing" else logging.INFO
@@ -252,15 +254,23 @@ class Monitoring(Cube[Config]):
         kinds = {(alert.name, alert.severity) for alert in firing}
         return [(kind, sum((alert.name, alert.severity) == kind for alert in firing)) for kind in kinds]
 
-    async def _finish(self) -> None:
-        """Send what is left, if the collector takes it soon."""
+    @asynccontextmanager
+    async def _collector(self) -> AsyncIterator[None]:
+        """Be ready to export, however the cube ends."""
         if self._otlp is None:
+            yield
             return
-        with anyio.move_on_after(_LAST_EXPORT):
-            async with anyio.create_task_group() as tasks:
-                for export in self._exports.values():
-                    tasks.start_soon(export.finish)
-        await to_thread.run_sync(self._otlp.close)
+        await to_thread.run_sync(self._otlp.open)
+        try:
+            yield
+        finally:
+            with anyio.CancelScope(shield=True):
+                await to_thread.run_sync(self._otlp.close)
+
+    @contextmanager
+    def _listening(self) -> Iterator[None]:
+        with self._lines.listening(), self._process.watching_gc(), self.telemetry.recording(self._spans):
+            yield
 
 
 def _is_loopback(address: str) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
-from anyio import to_thread
+from anyio import CancelScope, to_thread
 from cubekit import Clock
 from opentelemetry.metrics import Meter
 
@@ -60,7 +60,8 @@ class Gpus:
                     self.state = ", ".join(device.name for device in self._devices) or "no GPU"
                 await self._clock.sleep(_INTERVAL)
         finally:
-            self._nvml.nvmlShutdown()
+            with CancelScope(shield=True):
+                await to_thread.run_sync(self._nvml.nvmlShutdown)
 
     def _points(self, position: int) -> Points:
         for device in self._devices:

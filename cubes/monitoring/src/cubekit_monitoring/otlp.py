@@ -36,15 +36,21 @@ _SEVERITIES = {
 
 
 class Otlp:
-    """Exporters for the three signals. Each function sends in the calling thread, and returns whether that succeeded.
+    """Exporters for the three signals, after `open`.
 
-    It raises if what is to be sent is at fault.
+    Each function sends in the calling thread, and returns whether that succeeded. It raises if what is to be sent is
+    at fault.
 
     :param resource: what spans say of their origin is said of log lines too.
     """
 
     def __init__(self, config: Export, resource: Resource) -> None:
+        self._config = config
         self._resource = resource
+
+    def open(self) -> None:
+        """Make the exporters. It blocks: they read files, and gRPC is imported."""
+        config = self._config
         make = _grpc if config.protocol == "grpc" else _http
         headers = {name.lower(): value.get_secret_value() for name, value in config.headers.items()}
         self._metrics, self._spans, self._logs = make(str(config.endpoint).rstrip("/"), headers, config.timeout)

@@ -51,7 +51,7 @@ class ProcessFigures:
 
     async def read(self) -> None:
         """Read what the system says of the process, until cancelled; in a thread, as it says it in files."""
-        process = psutil.Process()
+        process = await to_thread.run_sync(psutil.Process)
         while True:
             self._figures = await to_thread.run_sync(_read, process)
             while self._gc_pauses:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 import psutil
+from anyio import to_thread
 from cubekit import Distribution, Measured, MetricKind, Telemetry
 from opentelemetry.sdk.metrics.export import (
     AggregationTemporality,
@@ -42,10 +43,14 @@ class Producer:
     def __init__(self, telemetry: Telemetry, log: logging.Logger) -> None:
         self._telemetry = telemetry
         self._log = log
-        self._start = int(psutil.Process().create_time() * 1e9)  # what is counted survives restarts of this cube
+        self._start = 0
         self._given = False
         self._overflowing: set[tuple[str, str]] = set()
         self._too_large: set[tuple[str, str]] = set()
+
+    async def prepare(self) -> None:
+        """Look up when the process began, in a thread: what is counted survives restarts of this cube."""
+        self._start = await to_thread.run_sync(_start_of_process)
 
     async def read(self) -> MetricsData:
         """Return the current values."""
@@ -113,6 +118,10 @@ class Producer:
                         scope.scope.name,
                         _OVERFLOW,
                     )
+
+
+def _start_of_process() -> int:
+    return int(psutil.Process().create_time() * 1e9)
 
 
 def _is_in_range(point: object) -> bool:
