@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from cubekit.composition.compose import compose_document
 from cubekit.composition.cube_directory import cubes_of
 from cubekit.composition.descriptors import Descriptor, describe
 from cubekit.composition.documents import Document, read_document
-from cubekit.composition.operations import Operation, ResultKind
+from cubekit.composition.operations import Operation, ResultKind, make_operation
 from cubekit.composition.plan import Plan, PlannedCube
 from cubekit.discovery import Catalogue, CubeInfo, scan
 from cubekit.discovery.cubes import normalised
@@ -46,7 +47,7 @@ class Subject:
 
     directory: Path
     descriptor: Descriptor
-    _inputs: dict[str, list[Any]] = field(default_factory=dict, repr=False)
+    _inputs: dict[tuple[str, str], list[Any]] = field(default_factory=dict, repr=False)
 
     @property
     def name(self) -> str:
@@ -62,6 +63,18 @@ class Subject:
     def operations(self) -> tuple[Operation, ...]:
         """What it offers over ports."""
         return tuple(operation for operation in self.descriptor.operations if operation.exposed)
+
+    @cached_property
+    def promises(self) -> tuple[Operation, ...]:
+        """What other cubes may ask of it through remotable contracts, as the contracts say it."""
+        return tuple(self._promises())
+
+    @cached_property
+    def methods(self) -> tuple[Operation, ...]:
+        """Whatever of it is called: its operations, the writers of their JSON, and what its contracts promise."""
+        writers = [_writer(one, one.json_method) for one in self.operations if one.json_method is not None]
+        said = [_form(one) for one in self.operations]
+        return (*self.operations, *writers, *(one for one in self.promises if _form(one) not in said))
 
     @property
     def scopes(self) -> frozenset[str]:
@@ -80,12 +93,13 @@ class Subject:
         :param count: only so many of them.
         :raises LookupError: if none was found.
         """
-        if operation.name not in self._inputs:
+        form = _form(operation)
+        if form not in self._inputs:
             most = _FOR_STREAMS if operation.kind is ResultKind.STREAM else _FOR_VALUES
-            self._inputs[operation.name] = good_inputs(operation, most)
-        if not self._inputs[operation.name]:
+            self._inputs[form] = good_inputs(operation, most)
+        if not self._inputs[form]:
             raise LookupError(f"no input was found that {operation.name} takes: give its model `examples`")
-        return self._inputs[operation.name][:count]
+        return self._inputs[form][:count]
 
     def plan(self, config: Mapping[str, Any] | None = None, also: str | None = None) -> Plan:
         """Compose the service.
@@ -98,7 +112,10 @@ class Subject:
         cubes = document.data["cubes"]
         instance = self._instance_in(cubes)
         settings = cubes[instance] | {"config": {**cubes[instance].get("config", {}), **(config or {})}}
-        data = {**document.data, "cubes": {**cubes, instance: settings}}
+        service = document.data.get("service", {})
+        ports = dict.fromkeys([*service.get("expose", ()), "rest", "sse"])  # whatever the example exposes
+        service = {**service, "expose": list(ports)}
+        data = {**document.data, "service": service, "cubes": {**cubes, instance: settings}}
         if also is not None:
             data["cubes"] |= _bound(self.plan(config), instance, cubes)
             data["cubes"][also] = {**settings, "path": also}
@@ -125,6 +142,14 @@ class Subject:
             async with Service(plan, clock).running() as service:
                 yield service, self.planned(plan)
 
+    def _promises(self) -> Iterator[Operation]:
+        for provision in self.descriptor.provides.values():
+            for method in provision.contract.methods if provision.contract.remotable else ():
+                kept = self.descriptor.operation(method)
+                if kept is not None:  # a provider of an older version lacks what is new
+                    promised = make_operation(getattr(provision.contract.protocol, method), None)
+                    yield replace(promised, options=kept.options)
+
     def _document(self) -> tuple[Document, list[Diagnostic]]:
         if self.example is not None:
             return read_document(self.example)
@@ -138,6 +163,16 @@ class Subject:
         message = f'the example does not use the cube "{self.name}"'
         place = Place(str(self.directory / _EXAMPLE))
         raise CubekitError(Diagnostic("CK303", message, place, fix=f'[cubes.{self.name}]\nuse = "{self.name}"'))
+
+
+def _form(operation: Operation) -> tuple[str, str]:
+    """The Python name of a method, and what it takes and answers with."""
+    parameters = [(one.name, one.annotation, one.default) for one in operation.parameters]
+    return operation.method, f"{parameters} -> {operation.kind} {operation.result}"
+
+
+def _writer(operation: Operation, method: str) -> Operation:
+    return replace(operation, method=method, exposed=False, kind=ResultKind.BYTES, result=bytes, json_method=None)
 
 
 def subjects_in(directory: Path) -> list[Subject]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -28,6 +29,14 @@ FLAWS = {
     "hoarding": {"no-leaks"},
     "stubborn": {"cancellation"},
     "careless": {"configuration"},
+    "forgetful": {"lifecycle"},
+    "deaf": {"cancellation"},
+    "deafer": {"cancellation"},
+    "tripping": {"bad-input"},
+    "moody": {"same-over-bytes"},
+    "promising": {"operations", "same-over-bytes", "no-blocking", "conformance"},
+    "drawing": {"no-blocking"},
+    "paging": {"no-blocking"},
 }
 """What each cube of ``flawed_cubes`` breaks, beside what their bare distribution does."""
 
@@ -116,6 +125,28 @@ def test_what_cannot_be_tested_is_said(tmp_path: Path) -> None:
     done = cubekit("test", tmp_path)
     assert done.returncode == 4
     assert "the distribution offers no cube [CK303]" in done.stderr
+
+
+ENDLESS = """
+from cubekit import Cube, operation
+
+class Endless(Cube):
+    "Never comes back."
+
+    @operation
+    async def wait(self) -> None:
+        "Wait for ever."
+        while True:
+            pass
+"""
+
+
+def test_a_cube_that_cannot_be_stopped_is_said(tmp_path: Path) -> None:
+    environment = distribution(tmp_path, {"endless": "Endless"}, ENDLESS)
+    done = cubekit("test", tmp_path, **environment, PYTEST_ADDOPTS="-o faulthandler_timeout=5")
+    assert done.returncode == 1
+    assert re.search(r'flawed\.py", line \d+ in wait', done.stderr)
+    assert "[CK506]" in done.stderr
 
 
 NEEDY = """

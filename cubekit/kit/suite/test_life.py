@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import os
 import threading
@@ -14,10 +15,12 @@ import pytest
 
 from cubekit.authoring.events import CubeStateChanged
 from cubekit.ground.diagnostics import CubekitError
-from cubekit.kit.calls import call, no_mistakes
+from cubekit.kit.calls import call
+from cubekit.kit.mistakes import no_mistakes, waiting_at
 from cubekit.kit.steps import Breakpoint, cancelled_life
 from cubekit.kit.subjects import Subject
 from cubekit.runtime.instances import State
+from cubekit.runtime.tickets import asyncio_runs
 from cubekit.testing import ControlledClock, crash
 
 _MOST_WAITS = 100
@@ -28,11 +31,15 @@ _LONGEST_PAUSE = 60
 @pytest.mark.rule("lifecycle")
 @pytest.mark.anyio
 async def test_it_starts_and_stops_twice(cube: Subject) -> None:
-    """The second time finds nothing of the first."""
+    """The second time finds nothing of the first, and nothing goes on when it has stopped."""
+    before = _tasks()
     for _ in range(2):
         async with cube.running() as (service, planned):
             assert service.instances[planned.name].state is State.RUNNING
         assert service.instances[planned.name].state is State.STOPPED
+    await anyio.wait_all_tasks_blocked()
+    left = [f"{task.get_name()} ({waiting_at(cube.package, task.get_coro())})" for task in _tasks() - before]
+    assert not left, f"still runs after the stop: {', '.join(sorted(left))}; begin it with self.tasks.start_soon"
 
 
 @pytest.mark.rule("configuration")
@@ -54,10 +61,11 @@ async def test_a_life_can_be_cancelled_wherever_it_waits(cube: Subject) -> None:
     """It ends, raises nothing of its own, and the next life is like the first."""
     for at in count(1):
         with anyio.CancelScope() as scope:
-            point = Breakpoint(scope, at)
+            point = Breakpoint(scope, at, cube.package)
             with cancelled_life(cube.descriptor.cube, point):
                 async with cube.running():
                     pass
+        assert not point.swallowed, point.swallowed[0]
         if not point.reached:
             break
         assert at < _MOST_WAITS, f"its lifecycle waits more than {_MOST_WAITS} times"
@@ -70,7 +78,7 @@ async def test_a_life_can_be_cancelled_wherever_it_waits(cube: Subject) -> None:
 async def test_it_stops_while_it_is_called(cube: Subject) -> None:
     """Every call ends with a result or a failure, and the stop reports nothing."""
     ended = started = 0
-    with no_mistakes():
+    with no_mistakes(cube.package):
         async with anyio.create_task_group() as tasks, cube.running() as (service, planned):
 
             async def ask(operation: Any, data: Any) -> None:
@@ -79,7 +87,7 @@ async def test_it_stops_while_it_is_called(cube: Subject) -> None:
                 await call(service, planned, operation, data)
                 ended += 1
 
-            for operation in cube.operations:
+            for operation in cube.methods:
                 for data in cube.inputs(operation, 3):
                     tasks.start_soon(ask, operation, data)
             await anyio.lowlevel.checkpoint()
@@ -113,9 +121,9 @@ async def test_it_starts_again_after_a_crash(cube: Subject) -> None:
                         break
                 tasks.cancel_scope.cancel()
         assert (await service.health.check())[planned.name].status == "pass"
-        with no_mistakes():
-            for operation in cube.operations:
-                for data in cube.inputs(operation, 1):
+        for operation in cube.methods:
+            for data in cube.inputs(operation, 1):
+                with no_mistakes(cube.package, data):
                     await call(service, planned, operation, data)
 
 
@@ -143,6 +151,11 @@ async def test_two_instances_run_in_one_service(cube: Subject) -> None:
         assert {health[name].status for name in (planned.name, "kit-second")} == {"pass"}
 
 
+def _tasks() -> set[asyncio.Task[Any]]:
+    """The tasks of the event loop; trio has none that nobody waits for."""
+    return asyncio.all_tasks() if asyncio_runs() else set()
+
+
 async def _let_time_pass(clock: ControlledClock) -> None:
     while True:
         await clock.until_asleep()
@@ -159,7 +172,7 @@ def _problems(cube: Subject, config: dict[str, Any]) -> set[str]:
 
 async def _live(cube: Subject) -> None:
     async with cube.running() as (service, planned):
-        for operation in cube.operations:
+        for operation in cube.methods:
             for data in cube.inputs(operation, 1):
                 await call(service, planned, operation, data)
 
