@@ -15,7 +15,7 @@ from pydantic import TypeAdapter
 from cubekit.authoring import failures
 from cubekit.authoring.context import CallContext
 from cubekit.authoring.failures import DeadlineExceeded
-from cubekit.composition.edge import InvalidInput, MalformedInput
+from cubekit.composition.edge import InvalidInput, MalformedInput, camel
 from cubekit.composition.operations import Operation, ResultKind
 from cubekit.composition.plugins import Middleware, Next
 from cubekit.kit.calls import Outcome, addressable, ask, call, endpoint_of, items_of, request_headers, send
@@ -54,13 +54,13 @@ async def test_generated_input_is_answered(cube: Subject) -> None:
 async def test_only_declared_failures_are_raised(cube: Subject) -> None:
     """Those of the operation, of the contract that promises it, and those of the runtime."""
     promised = {
-        method: provision.contract.errors
+        camel(method): provision.contract.errors
         for provision in cube.descriptor.provides.values()
         for method in provision.contract.methods
     }
     async with cube.running() as (service, planned):
         for operation in cube.methods:
-            declared = (*operation.options.errors, *promised.get(operation.method, ()), *_FRAMEWORK)
+            declared = (*operation.options.errors, *promised.get(operation.name, ()), *_FRAMEWORK)
             for number, data in enumerate(cube.inputs(operation)):
                 failure = (await call(service, planned, operation, data, f"kit-{number}")).failure
                 if failure is None or isinstance(failure, (*declared, failures.Internal)):
