@@ -11,7 +11,11 @@ from traceback import walk_tb
 from types import FrameType
 from typing import Any
 
-__all__ = ["no_mistakes", "place_of", "shown", "waiting_at"]
+import pytest
+
+from cubekit.ground.diagnostics import CubekitError
+
+__all__ = ["no_mistakes", "place_of", "shown", "told", "waiting_at"]
 
 _MOST = 200
 """Characters of an input that are shown."""
@@ -19,7 +23,7 @@ _MOST = 200
 
 @contextmanager
 def no_mistakes(package: str, given: Any = None) -> Iterator[None]:
-    """Raise what an operation has raised by mistake, which callers are only told of as ``INTERNAL``.
+    """Raise what an operation or a health check has raised by mistake, of which callers are told nothing.
 
     :param package: of the cube under test; the place in its code is told.
     :param given: the input, to be told too.
@@ -29,12 +33,11 @@ def no_mistakes(package: str, given: Any = None) -> Iterator[None]:
 
     class Collector(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            error = record.exc_info[1] if record.exc_info else None
-            if error is not None:
-                name = record.args[0] if isinstance(record.args, tuple) else record.name
+            error, name = record.exc_info[1] if record.exc_info else None, _failed(record)
+            if error is not None and name is not None:
                 found.setdefault(f"{name} fails with {type(error).__name__}: {error}{_at(package, error)}", error)
 
-    logger, collector = logging.getLogger("cubekit.dispatch"), Collector(logging.ERROR)
+    logger, collector = logging.getLogger("cubekit"), Collector(logging.ERROR)
     logger.addHandler(collector)
     try:
         yield
@@ -43,6 +46,23 @@ def no_mistakes(package: str, given: Any = None) -> Iterator[None]:
     if found:
         said = "" if given is None else f", for {shown(given)}"
         raise AssertionError("\n".join(f"{mistake}{said}" for mistake in found)) from next(iter(found.values()))
+
+
+def told(package: str, error: BaseException) -> str:
+    """What an exception says, and where in a package it was raised; of a group the first."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    said = str(error)
+    if isinstance(error, AssertionError | CubekitError | pytest.fail.Exception):
+        return said
+    return f"{type(error).__name__}: {said}{_at(package, error)}"
+
+
+def _failed(record: logging.LogRecord) -> str | None:
+    """What a line of the log says to have failed by mistake; a cube logs what it likes itself."""
+    if record.name == "cubekit.dispatch" and isinstance(record.args, tuple):
+        return str(record.args[0])
+    return "health_check()" if record.msg == "health_check() failed" else None
 
 
 def shown(given: Any) -> str:
@@ -80,5 +100,8 @@ def _is_of(package: str, frame: FrameType) -> bool:
 
 
 def _place(file: str, line: int) -> str:
-    shorter = os.path.relpath(file)
+    try:
+        shorter = os.path.relpath(file)
+    except ValueError:  # on another drive
+        return f"{file}:{line}"
     return f"{file if shorter.startswith(os.pardir) else shorter}:{line}"

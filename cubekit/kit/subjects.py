@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, MutableMapping, MutableSequence, MutableSet
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -47,6 +47,8 @@ class Subject:
 
     directory: Path
     descriptor: Descriptor
+    _at_first: dict[str, str]
+    """What stood in the class before anything ran."""
     _inputs: dict[tuple[str, str], list[Any]] = field(default_factory=dict, repr=False)
 
     @property
@@ -101,6 +103,11 @@ class Subject:
             raise LookupError(f"no input was found that {operation.name} takes: give its model `examples`")
         return self._inputs[form][:count]
 
+    def changed_in_class(self) -> list[str]:
+        """The names of what its objects share in their class, and have changed."""
+        now = _mutable_in(self.descriptor.cube)
+        return sorted(name for name, value in now.items() if self._at_first.get(name) != value)
+
     def plan(self, config: Mapping[str, Any] | None = None, also: str | None = None) -> Plan:
         """Compose the service.
 
@@ -131,16 +138,22 @@ class Subject:
 
     @asynccontextmanager
     async def running(
-        self, clock: Clock | None = None, also: str | None = None
+        self, clock: Clock | None = None, also: str | None = None, crashes: int = 0
     ) -> AsyncIterator[tuple[Service, PlannedCube]]:
         """Run the service for the time of a ``with`` block.
 
+        :param crashes: how often the test makes the cube crash.
+        :raises AssertionError: if it has crashed more often.
         :raises TimeoutError: if it takes so long that it must hang.
         """
         plan = self.plan(also=also)
+        planned = self.planned(plan)
         with anyio.fail_after(_PATIENCE):
             async with Service(plan, clock).running() as service:
-                yield service, self.planned(plan)
+                yield service, planned
+                instance = service.instances[planned.name]
+                if instance.problem is not None or instance.restarts > crashes:
+                    raise AssertionError(f"it has crashed: {instance.problem or 'and runs again'}")
 
     def _promises(self) -> Iterator[Operation]:
         for provision in self.descriptor.provides.values():
@@ -180,7 +193,14 @@ def subjects_in(directory: Path) -> list[Subject]:
 
     :raises CubekitError: if there is none, or one is not installed or cannot be imported.
     """
-    return [Subject(directory.resolve(), describe(info)) for info in cubes_of(directory)]
+    found = map(describe, cubes_of(directory))
+    return [Subject(directory.resolve(), descriptor, _mutable_in(descriptor.cube)) for descriptor in found]
+
+
+def _mutable_in(cube: type[Cube[Any]]) -> dict[str, str]:
+    members = {f"{base.__name__}.{name}": value for base in cube.__mro__ for name, value in vars(base).items()}
+    mutable = (MutableMapping, MutableSequence, MutableSet)
+    return {name: repr(value) for name, value in members.items() if isinstance(value, mutable)}
 
 
 def _bound(plan: Plan, provider: str, cubes: Mapping[str, Any]) -> dict[str, Any]:

@@ -256,3 +256,35 @@ class Paging(Cube):
         """Answer."""
         time.sleep(0.001)  # noqa: ASYNC251 - the flaw
         return Response(b"")
+
+
+class Sharing(Cube):
+    """Keeps in its class what belongs to an instance."""
+
+    kept: dict[str, int] = {}
+
+    @operation
+    async def keep(self, key: str) -> None:
+        """Keep something."""
+        self.kept[key] = len(self.kept)
+
+
+class Crashing(Cube):
+    """Crashes when it is asked."""
+
+    @operation
+    async def ask(self) -> None:
+        """Ask."""
+        self.tasks.start_soon(self._crash)
+        await anyio.wait_all_tasks_blocked()
+
+    async def _crash(self) -> None:
+        raise RuntimeError("not today")
+
+
+class Unwell(Cube):
+    """Says how it is in a form that nobody can pass on."""
+
+    async def health_check(self) -> Health:
+        """Complain."""
+        return Health(observed={"pressure": float("nan")})

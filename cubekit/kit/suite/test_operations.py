@@ -175,7 +175,6 @@ async def test_a_call_can_be_cancelled_wherever_it_waits(cube: Subject) -> None:
             if operation.options.idempotent:
                 said = f"{_of(cube, operation)} answers otherwise after it was cancelled: {after.failure}"
                 assert after.code == before.code, said
-        assert service.instances[planned.name].restarts == 0, "cancelling a call made it crash"
 
 
 @pytest.mark.rule("metrics")
@@ -201,8 +200,8 @@ async def test_it_never_blocks_the_event_loop(cube: Subject, anyio_backend: str)
         for function in detector.functions.values():
             function.can_block_in(*_RUNTIME)
         async with cube.running() as (service, planned), http_client(service) as client:
-            health = (await service.health.check())[planned.name]
-            assert "Blocking call" not in health.output, f"health_check: {health.output}"
+            with no_mistakes(cube.package):
+                await service.health.check()
             for operation, given in inputs:
                 for data in given:
                     with no_mistakes(cube.package, data):
