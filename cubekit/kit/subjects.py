@@ -26,6 +26,7 @@ from cubekit.ground.colours import Colour
 from cubekit.ground.diagnostics import CubekitError, Diagnostic, Place
 from cubekit.ground.versions import split_use
 from cubekit.kit.inputs import good_inputs
+from cubekit.kit.stand_ins import stand_in
 from cubekit.runtime.service import Service
 
 __all__ = ["CREDENTIALS", "Subject", "subjects_in"]
@@ -43,7 +44,10 @@ _DOORKEEPER = "kit-doorkeeper"
 
 @dataclass(frozen=True)
 class Subject:
-    """A cube under test. It runs in the service of its ``examples/service.toml``; without one, alone."""
+    """A cube under test.
+
+    It runs in the service of its ``examples/service.toml``; without one, with stand-ins for the providers it needs.
+    """
 
     directory: Path
     descriptor: Descriptor
@@ -126,7 +130,7 @@ class Subject:
         if also is not None:
             data["cubes"] |= _bound(self.plan(config), instance, cubes)
             data["cubes"][also] = {**settings, "path": also}
-        catalogue = scan()
+        catalogue = scan().with_cubes(*self._stand_ins)
         if self.scopes:
             data["cubes"][_DOORKEEPER] = {"use": _DOORKEEPER}
             catalogue = _with_doorkeeper(catalogue, self.scopes)
@@ -163,10 +167,17 @@ class Subject:
                     promised = make_operation(getattr(provision.contract.protocol, method), None)
                     yield replace(promised, options=kept.options)
 
+    @cached_property
+    def _stand_ins(self) -> tuple[CubeInfo, ...]:
+        """Providers of what it needs, if no example brings them."""
+        needed = self.descriptor.requires if self.example is None else ()
+        return tuple(stand_in(one.contract) for one in needed if one.contract.remotable and not one.optional)
+
     def _document(self) -> tuple[Document, list[Diagnostic]]:
         if self.example is not None:
             return read_document(self.example)
-        alone = {"service": {"name": "kit"}, "cubes": {self.name: {"use": self.name}}}
+        names = (self.name, *(one.name for one in self._stand_ins))
+        alone = {"service": {"name": "kit"}, "cubes": {name: {"use": name} for name in names}}
         return Document(self.directory, alone, {}), []
 
     def _instance_in(self, cubes: Mapping[str, Any]) -> str:

@@ -202,9 +202,19 @@ def test_a_cube_that_does_not_start_is_not_tried_again(tmp_path: Path) -> None:
     assert "configuration" not in broken, "what needs no life is tried"
 
 
+STREAMED = """
+    async def word(self) -> str: ...
+    def words(self, page: int) -> AsyncIterator[Entry]: ...
+"""
+
 NEEDY = """
+from collections.abc import AsyncIterator
+from pydantic import BaseModel, Field
 from typing import Annotated, Protocol
 from cubekit import Cube, contract, operation
+
+class Entry(BaseModel):
+    word: str = Field(min_length=3, pattern="^[a-z]+$")
 
 @contract("test.words", version="1.0")
 class Words(Protocol):
@@ -227,17 +237,25 @@ class Needy(Cube):
 
 def test_a_cube_runs_in_the_service_of_its_example(tmp_path: Path) -> None:
     environment = distribution(tmp_path, {"needy": "Needy", "dictionary": "Dictionary"}, NEEDY)
+    (tmp_path / "examples").mkdir()
+    (tmp_path / "examples" / "service.toml").write_text('[service]\nname = "words"\n[cubes.needy]\nuse = "needy"\n')
     done = cubekit("test", tmp_path, **environment)
     assert done.returncode == 4
     assert "needs  test.words" in done.stderr
     assert "examples/service.toml, which must give it what it needs" in done.stderr
-    (tmp_path / "examples").mkdir()
     cubes = '[cubes.needy]\nuse = "needy"\n[cubes.dictionary]\nuse = "dictionary"\n'
     (tmp_path / "examples" / "service.toml").write_text(f'[service]\nname = "words"\n{cubes}')
     found = json.loads(cubekit("test", tmp_path, "--json", **environment).stdout)["cubes"]
     broken = {cube["name"]: {rule["name"] for rule in cube["rules"] if not rule["kept"]} for cube in found}
     assert broken["needy"] == BARE - {"example"}
     assert broken["dictionary"] == BARE - {"example"} | {"conformance"}
+
+
+def test_what_nobody_provides_has_a_stand_in(tmp_path: Path) -> None:
+    source = NEEDY.replace("async def word(self) -> str: ...", STREAMED)
+    environment = distribution(tmp_path, {"needy": "Needy"}, source)
+    [found] = json.loads(cubekit("test", tmp_path, "--json", **environment).stdout)["cubes"]
+    assert {rule["name"] for rule in found["rules"] if not rule["kept"]} == BARE
 
 
 def test_the_scale_needs_every_rule_below() -> None:
