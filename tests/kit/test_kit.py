@@ -258,6 +258,32 @@ def test_what_nobody_provides_has_a_stand_in(tmp_path: Path) -> None:
     assert {rule["name"] for rule in found["rules"] if not rule["kept"]} == BARE
 
 
+def test_a_readme_names_operations_by_their_whole_name(tmp_path: Path) -> None:
+    environment = distribution(tmp_path, {"needy": "Needy"}, NEEDY)
+    for text, missing in (("It has its say: `say`.", False), ("As is said, essays say_nothing.", True)):
+        (tmp_path / "README.md").write_text(text)
+        done = cubekit("check", tmp_path, **environment)
+        assert ('does not mention operation "say"' in done.stderr) is missing
+
+
+@pytest.mark.parametrize(
+    ("line", "wrong"),
+    [
+        ('dependencies = ["cubekit-core>=0.1,<0.2"]', False),
+        ('dependencies = ["Cubekit_Core[test] ~=0.1"]', False),
+        ('dynamic = ["dependencies"]', False),
+        ('dependencies = ["cubekit-core"]', True),
+        ('dependencies = ["cubekit-core-extras>=1"]', True),
+    ],
+)
+def test_the_versions_of_cubekit_are_named(line: str, wrong: bool, tmp_path: Path) -> None:
+    environment = distribution(tmp_path, {"needy": "Needy"}, NEEDY)
+    project = tmp_path / "pyproject.toml"
+    project.write_text(project.read_text().replace('dependencies = ["cubekit-core>=0.1,<0.2"]', line))
+    done = cubekit("check", tmp_path, **environment)
+    assert ("does not say which versions of cubekit" in done.stderr) is wrong
+
+
 def test_the_scale_needs_every_rule_below() -> None:
     assert scale(()) is None
     assert scale(RULES) is Level.PLATINUM
