@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from cubekit.ground.quality import RULES, Level, rules_up_to, scale
+from cubekit.kit.imports import effects_of_import
 
 FLAWS = {
     "sound": set[str](),
@@ -130,8 +131,35 @@ def test_importing_must_be_quiet(tmp_path: Path) -> None:
     found = json.loads(done.stdout.splitlines()[-1])
     [reason] = [rule["reason"] for rule in found["cubes"][0]["rules"] if rule["name"] == "quiet-import"]
     assert "prints 'hello" in reason
-    assert "writes" in reason
+    assert f"writes {tmp_path / 'trace'} at {tmp_path / 'site' / 'flawed.py'}:4" in reason
     assert "starts thread" in reason
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("import os; os.close(os.open('made', os.O_CREAT | os.O_WRONLY))", "writes made"),
+        ("import os; os.environ['FLAWED'] = '1'", "sets variable FLAWED"),
+        ("import os; os.chdir('/')", "goes to /"),
+        ("import socket; socket.getaddrinfo('localhost', 1)", "looks up localhost"),
+        ("import sys; sys.path.append('elsewhere')", "changes the path of imports"),
+        ("import signal; signal.signal(signal.SIGTERM, print)", "changes what handles signal 15"),
+        ("import logging; logging.basicConfig()", "changes logging"),
+        ("import gc; gc.disable()", "changes the collection of garbage"),
+        ("import os; os._exit(3)", "the process ends with status 3"),
+        ("raise SystemExit('no')", "fails when it is imported alone: no"),
+        ("import atexit; atexit.register(print, 'bye')", None),
+        ("open(__file__).close()", None),
+    ],
+)
+def test_what_an_import_does_is_seen(
+    code: str, said: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "flawed.py").write_text(code)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    effects = effects_of_import("flawed")
+    assert [said in effect for effect in effects] == [True] if said else not effects, effects
 
 
 def test_what_is_claimed_must_be_reached(tmp_path: Path) -> None:
