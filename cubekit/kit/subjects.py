@@ -17,7 +17,7 @@ from cubekit.authoring.security import Authenticator, Credentials, Identity
 from cubekit.composition.compose import compose_document
 from cubekit.composition.cube_directory import cubes_of
 from cubekit.composition.descriptors import Descriptor, describe
-from cubekit.composition.documents import Document, read_document
+from cubekit.composition.documents import Document, parse, read_document
 from cubekit.composition.operations import Operation, ResultKind, make_operation
 from cubekit.composition.plan import Plan, PlannedCube
 from cubekit.discovery import Catalogue, CubeInfo, scan
@@ -120,7 +120,10 @@ class Subject:
         :raises CubekitError: with everything that is wrong.
         """
         document, problems = self._document()
-        cubes = document.data["cubes"]
+        _, invalid = parse(document)
+        if any(problem.severity == "error" for problem in invalid):
+            raise CubekitError([*problems, *invalid])
+        cubes = document.data.get("cubes", {})
         instance = self._instance_in(cubes)
         settings = cubes[instance] | {"config": {**cubes[instance].get("config", {}), **(config or {})}}
         service = document.data.get("service", {})

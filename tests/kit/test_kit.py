@@ -279,6 +279,20 @@ def test_a_cube_runs_in_the_service_of_its_example(tmp_path: Path) -> None:
     assert broken["dictionary"] == BARE - {"example"} | {"conformance"}
 
 
+@pytest.mark.parametrize(
+    "cubes",
+    ["", "[cubes.needy]", "[cubes]\nneedy = 3", "[cubes.needy]\nuse = 3", '[cubes.needy]\nuse = "gone"', "[[cubes]]"],
+)
+def test_a_wrong_example_is_said(cubes: str, tmp_path: Path) -> None:
+    environment = distribution(tmp_path, {"needy": "Needy"}, NEEDY)
+    (tmp_path / "examples").mkdir()
+    (tmp_path / "examples" / "service.toml").write_text(f'[service]\nname = "words"\n{cubes}\n')
+    done = cubekit("test", tmp_path, **environment)
+    assert done.returncode == 4
+    assert re.search(r"service\.toml.* \[CK\d{3}\]", done.stderr)
+    assert "INTERNALERROR" not in done.stdout + done.stderr
+
+
 def test_what_nobody_provides_has_a_stand_in(tmp_path: Path) -> None:
     source = NEEDY.replace("async def word(self) -> str: ...", STREAMED)
     environment = distribution(tmp_path, {"needy": "Needy"}, source)
