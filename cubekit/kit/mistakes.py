@@ -15,7 +15,7 @@ import pytest
 
 from cubekit.ground.diagnostics import CubekitError
 
-__all__ = ["no_mistakes", "place_of", "shown", "told", "waiting_at"]
+__all__ = ["located", "no_mistakes", "place_of", "shown", "told", "waiting_at"]
 
 _MOST = 200
 """Characters of an input that are shown."""
@@ -48,13 +48,36 @@ def no_mistakes(package: str, given: Any = None) -> Iterator[None]:
         raise AssertionError("\n".join(f"{mistake}{said}" for mistake in found)) from next(iter(found.values()))
 
 
+@contextmanager
+def located(package: str, instance: str) -> Iterator[None]:
+    """Note on an error of the service where in the cube's code its cause was raised: the service logs it only."""
+    causes: list[BaseException] = []
+
+    class Collector(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if record.exc_info and record.exc_info[1] is not None:
+                causes.append(record.exc_info[1])
+
+    logger, collector = logging.getLogger(f"cubekit.cube.{instance}"), Collector(logging.ERROR)
+    logger.addHandler(collector)
+    try:
+        yield
+    except CubekitError as error:
+        if causes and (at := _at(package, causes[-1])):
+            error.add_note(f"raised{at}")
+        raise
+    finally:
+        logger.removeHandler(collector)
+
+
 def told(package: str, error: BaseException) -> str:
     """What an exception says, and where in a package it was raised; of a group the first."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
-    said = str(error)
+    said = str(error) or type(error).__name__
     if isinstance(error, AssertionError | CubekitError | pytest.fail.Exception):
-        return said
+        first, *more = said.splitlines()
+        return "\n".join([" ".join([first, *getattr(error, "__notes__", ())]), *more])
     return f"{type(error).__name__}: {said}{_at(package, error)}"
 
 

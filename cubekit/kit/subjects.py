@@ -26,6 +26,7 @@ from cubekit.ground.colours import Colour
 from cubekit.ground.diagnostics import CubekitError, Diagnostic, Place
 from cubekit.ground.versions import split_use
 from cubekit.kit.inputs import good_inputs
+from cubekit.kit.mistakes import located
 from cubekit.kit.stand_ins import stand_in
 from cubekit.runtime.service import Service
 
@@ -155,7 +156,7 @@ class Subject:
         """
         plan = self.plan(also=also)
         planned = self.planned(plan)
-        with anyio.fail_after(_PATIENCE):
+        with anyio.fail_after(_PATIENCE), located(self.package, planned.name):
             async with Service(plan, clock).running() as service:
                 yield service, planned
                 instance = service.instances[planned.name]

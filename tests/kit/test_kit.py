@@ -108,7 +108,11 @@ def test_each_flaw_is_found(name: str, results: dict[str, Any]) -> None:
         ("sharing", "side-by-side", r"both instances share Sharing\.kept, which belongs to the class"),
         ("unwell", "health", r"health_check\(\) fails with TypeError: .* observed pressure = nan"),
         ("stubborn", "cancellation", r"RuntimeError: interrupted at \S*flawed\.py:\d+"),
-        ("once-only", "lifecycle", r"^\S*: cube .once-only. \(flawed 0\.1\.0\) could not start: RuntimeError"),
+        (
+            "once-only",
+            "lifecycle",
+            r"^\S*: cube .once-only. \(flawed 0\.1\.0\) could not start: .* at \S*flawed\.py:\d+$",
+        ),
         ("two-faced", "same-over-bytes", r"greet \(\S*:\d+\) says something else over HTTP, for \{\}"),
     ],
 )
