@@ -46,11 +46,18 @@ def prove(
             env={"HYPOTHESIS_STORAGE_DIRECTORY": str(cache_directory() / "hypothesis"), **os.environ},
             check=False,
         ).returncode
+        if status not in {_ALL_PASSED, _NOTHING_CAN_RUN} and not report.exists():
+            raise CubekitError(_unended())
         if console.as_json and report.exists():
             cubes = jsonlib.loads(report.read_text(encoding="utf-8"))
             console.event({"passed": status == _ALL_PASSED, "cubes": cubes})
     if status != _ALL_PASSED:
         raise typer.Exit(4 if status == _NOTHING_CAN_RUN else 1)
+
+
+def _unended() -> Diagnostic:
+    message = "the kit did not come to its end: the stacks above tell where the cube hangs, or has left the process"
+    return Diagnostic("CK506", message, fix="wait with an await that can be cancelled; let no code of a cube exit")
 
 
 def _check_installed() -> None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import builtins
 import keyword
 import re
+import sys
+from collections.abc import Iterator
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+from importlib.util import find_spec
 from pathlib import Path
 from string import Template
 from typing import Annotated
@@ -20,6 +24,7 @@ from cubekit.ground.diagnostics import CubekitError, Diagnostic
 
 __all__ = ["new"]
 
+_TEMPLATES = files("cubekit.cli") / "templates"
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
 Name = Annotated[str, typer.Argument(help="Lower-case words joined by hyphens: my-cube.")]
@@ -43,9 +48,9 @@ def new_cube(
     if (installed := scan().get(name)) is not None:
         message = f'a cube called "{name}" is installed already, from {installed.distribution}'
         raise CubekitError(Diagnostic("CK503", message, fix="take another name"))
-    module = name.replace("-", "_")
-    values = {"name": name, "module": module, "title": _title(name), "colour": colour}
-    written = _write(("cube", f"colours/{colour}"), target, values)
+    kinds = ("cube", f"colours/{colour}")
+    values = {"name": name, "module": _module(name), "title": _title(name, "Cube", kinds), "colour": colour}
+    written = _write(kinds, target, values)
     steps = [f"cd {target}", "pip install -e '.[test]'", "python -m pytest", "cubekit test .", "cubekit up examples"]
     _done(f"{colour.emoji} cube {name}", target, written, steps)
 
@@ -57,8 +62,8 @@ def new_contract(name: Name, directory: Directory = Path(), json: Json = False) 
     values = {
         "name": name,
         "contract": name.replace("-", "."),
-        "module": f"{name.replace('-', '_')}_contract",
-        "title": _title(name),
+        "module": _module(f"{name}-contract"),
+        "title": _title(name, "Contract", ("contract",)),
     }
     written = _write(("contract",), target, values)
     steps = [f"cd {target}", "pip install -e '.[test]'", "python -m pytest", "cubekit contract show ."]
@@ -73,8 +78,30 @@ def new_service(name: Name, directory: Directory = Path(), json: Json = False) -
     _done(f"service {name}", target, written, [f"cubekit up {target}"])
 
 
-def _title(name: str) -> str:
-    return "".join(word.capitalize() for word in name.split("-"))
+def _module(name: str) -> str:
+    module = name.replace("-", "_")
+    found = find_spec(module)
+    if module in sys.stdlib_module_names or (found is not None and found.origin is not None):
+        message = (
+            f"Python finds another module called {module}, from {found.origin if found else 'the standard library'}"
+        )
+        raise CubekitError(Diagnostic("CK503", message, fix=f"take another name, such as my-{name}"))
+    return module
+
+
+def _title(name: str, what: str, kinds: tuple[str, ...]) -> str:
+    """The name of the class: one that the templates do not use for something else."""
+    title = "".join(word.capitalize() for word in name.split("-"))
+    taken = any(re.search(rf"\b{title}\b", text) for kind in kinds for text in _sources(_TEMPLATES / kind))
+    return f"{title}{what}" if taken or title in dir(builtins) else title
+
+
+def _sources(directory: Traversable) -> Iterator[str]:
+    for entry in directory.iterdir():
+        if entry.is_dir():
+            yield from _sources(entry)
+        elif entry.name.endswith(".py.tmpl"):
+            yield entry.read_text(encoding="utf-8")
 
 
 def _target(name: str, directory: Path) -> Path:
@@ -92,7 +119,7 @@ def _write(kinds: tuple[str, ...], target: Path, values: dict[str, str]) -> list
     """Write templates, the special ones over the general ones."""
     written: dict[Path, None] = {}
     for kind in kinds:
-        _write_tree(files("cubekit.cli") / "templates" / kind, target, values, written)
+        _write_tree(_TEMPLATES / kind, target, values, written)
     return list(written)
 
 

@@ -23,7 +23,9 @@ Document = Mapping[str, Any]
 # Between cubes unknown fields are ignored: who reads a result may get more than they know, and who sends a field that
 # is gone is not told. A result of a wider form surprises its reader, an input of a narrower one its sender.
 _BREAKS_READERS = {SchemaChange.WIDER, SchemaChange.FIELD_REMOVED}
-_BREAKS_CALLERS = {SchemaChange.NARROWER, SchemaChange.FIELD_REMOVED, SchemaChange.FIELD_NEEDED}
+_BREAKS_CALLERS = {
+    SchemaChange.NARROWER, SchemaChange.FIELD_REMOVED, SchemaChange.FIELD_NEEDED, SchemaChange.DEFAULT,
+}  # fmt: skip
 
 
 class Impact(StrEnum):
@@ -68,6 +70,10 @@ def _changes(old: Document, new: Document) -> Iterator[Change]:
         yield Change(Impact.BREAKING, slug, "the failure is declared no more, and consumers may catch it")
     for slug in new["errors"].keys() - old["errors"].keys():
         yield Change(Impact.ADDITION, slug, "the failure is new")
+    for slug in old["errors"].keys() & new["errors"].keys():
+        if old["errors"][slug] != new["errors"][slug]:
+            text = f"its code was {old['errors'][slug]} and is {new['errors'][slug]}"
+            yield Change(Impact.BREAKING, slug, text)
     before, after = old["methods"], new["methods"]
     for name in before.keys() | after.keys():
         if name not in after:
@@ -93,6 +99,8 @@ def _method_changes(name: str, old: Document, new: Document) -> Iterator[Change]
         else:
             yield from _parameter_changes(where, before[parameter], after[parameter])
     for path, change, text in schema_changes(old["returns"], new["returns"]):
+        if change is SchemaChange.DEFAULT:
+            continue  # a result leaves nothing out
         impact = Impact.BREAKING if change in _BREAKS_READERS else Impact.ADDITION
         yield Change(impact, f"{name}() → {path}" if path else f"{name}() →", text)
 
@@ -100,6 +108,11 @@ def _method_changes(name: str, old: Document, new: Document) -> Iterator[Change]
 def _parameter_changes(where: str, old: Document, new: Document) -> Iterator[Change]:
     if new["required"] and not old["required"]:
         yield Change(Impact.BREAKING, where, "the parameter is required now")
+    if new.get("keyword") and not old.get("keyword"):
+        yield Change(Impact.BREAKING, where, "the parameter can only be given by its name now")
+    if old.get("keyword") and not new.get("keyword"):
+        text = "the parameter can be given by its position now, and older providers take it by its name"
+        yield Change(Impact.BREAKING, where, text)
     if old["required"] and not new["required"]:
         yield Change(Impact.BREAKING, where, "the parameter may be left out now, and older providers need it")
     if not old["required"] and not new["required"] and old["default"] != new["default"]:

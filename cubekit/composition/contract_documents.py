@@ -8,11 +8,13 @@ import subprocess
 import sys
 from importlib import import_module
 from pathlib import Path
-from typing import Any, get_args, get_type_hints
+from typing import Any, NotRequired, get_args, get_type_hints
 
 from pydantic import PydanticSchemaGenerationError, TypeAdapter
 from pydantic.errors import PydanticInvalidForJsonSchema
-from pydantic.json_schema import JsonSchemaMode
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
+from pydantic_core.core_schema import DataclassField, ModelField, TypedDictField
+from typing_extensions import TypedDict
 
 from cubekit.authoring.contracts import ContractInfo, MethodKind, contract_of, kind_of
 from cubekit.ground.diagnostics import CubekitError, Diagnostic, Place
@@ -21,11 +23,51 @@ __all__ = ["contract_document", "documents_of_module", "read_contracts"]
 
 Document = dict[str, Any]
 
+
+class _Parameter(TypedDict):
+    required: bool
+    keyword: NotRequired[bool]
+    default: str | None
+    schema: Document
+
+
+class _Method(TypedDict):
+    kind: str
+    parameters: dict[str, _Parameter]
+    returns: Document
+
+
+class _Contract(TypedDict):
+    name: str
+    version: str
+    remotable: bool
+    errors: dict[str, str]
+    methods: dict[str, _Method]
+
+
+class _Saved(TypedDict):
+    """What `cubekit contract show` has printed."""
+
+    contracts: list[_Contract]
+
+
+_SAVED = TypeAdapter(_Saved)
+
 _READ = (
     "import json, sys; sys.path[:0] = sys.argv[2:];"
     "from cubekit.composition.contract_documents import documents_of_module;"
     "print(json.dumps(documents_of_module(sys.argv[1])))"
 )
+
+
+class _Generator(GenerateJsonSchema):
+    """Knows that a result has all fields, those too that have a default."""
+
+    def field_is_required(self, field: ModelField | DataclassField | TypedDictField, total: bool) -> bool:
+        """Whether a field cannot be left out."""
+        if self.mode == "serialization" and field["type"] != "typed-dict-field":
+            return True
+        return super().field_is_required(field, total)
 
 
 def contract_document(contract: ContractInfo, *, consumed: bool = False) -> Document:
@@ -61,14 +103,15 @@ def read_contracts(source: str) -> list[Document]:
     path = Path(source)
     if path.is_file():
         try:
-            read = json.loads(path.read_text(encoding="utf-8"))
+            documents: list[Any] = _SAVED.validate_json(path.read_bytes())["contracts"]
         except ValueError as error:
-            problem = Diagnostic("CK101", "this is no document of a contract", Place(source), found=str(error))
+            fix = "write one with: cubekit contract show SOURCE"
+            problem = Diagnostic("CK101", "this is no document of contracts", Place(source), found=str(error), fix=fix)
             raise CubekitError(problem) from error
-        documents: list[Document] = read.get("contracts", [read])
     elif path.is_dir():
         root = path / "src" if (path / "src").is_dir() else path
         modules = [file.parent.name for file in sorted(root.glob("*/__init__.py"))]
+        modules += [file.stem for file in sorted(root.glob("*.py")) if "@contract" in file.read_text(encoding="utf-8")]
         documents = [document for module in modules for document in _imported(source, module, root)]
     else:
         documents = _imported(source, source)
@@ -100,6 +143,7 @@ def _method(function: Any, taken: JsonSchemaMode, given: JsonSchemaMode) -> Docu
         "parameters": {
             parameter.name: {
                 "required": parameter.default is parameter.empty,
+                "keyword": parameter.kind is parameter.KEYWORD_ONLY,
                 "default": None if parameter.default is parameter.empty else repr(parameter.default),
                 "schema": _schema(hints.get(parameter.name, Any), taken),
             }
@@ -111,6 +155,6 @@ def _method(function: Any, taken: JsonSchemaMode, given: JsonSchemaMode) -> Docu
 
 def _schema(kind: Any, mode: JsonSchemaMode) -> Document:
     try:
-        return TypeAdapter(kind).json_schema(mode=mode)
+        return TypeAdapter(kind).json_schema(mode=mode, schema_generator=_Generator)
     except (PydanticSchemaGenerationError, PydanticInvalidForJsonSchema):
         return {"x-python": inspect.formatannotation(kind)}  # a live object of a local contract

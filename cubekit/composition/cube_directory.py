@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
 
 from cubekit.composition.cube_index import check_index
 from cubekit.composition.descriptors import Descriptor, describe
@@ -58,16 +62,25 @@ def _findings(directory: Path, metadata: TomlFile, cubes: list[Descriptor]) -> d
 
 def _check_metadata(metadata: TomlFile) -> list[Diagnostic]:
     project = metadata.data.get("project", {})
+    built = project.get("dynamic", ())  # these are known once it is built
     found = [
         Diagnostic("CK303", f"the distribution has no {key}", metadata.place("project"), fix=f'[project]\n{key} = "…"')
         for key in ("name", "description", "requires-python")
-        if not project.get(key)
+        if not project.get(key) and key not in built
     ]
-    if not any(str(one).startswith("cubekit-core") for one in project.get("dependencies", [])):
+    if "dependencies" not in built and not any(_limits_cubekit(str(one)) for one in project.get("dependencies", [])):
         message = "the distribution does not say which versions of cubekit it was written for"
         fix = 'dependencies = ["cubekit-core>=0.1,<0.2"]'
         found.append(Diagnostic("CK303", message, metadata.place("project", "dependencies"), fix=fix))
     return found
+
+
+def _limits_cubekit(dependency: str) -> bool:
+    try:
+        requirement = Requirement(dependency)
+    except InvalidRequirement:
+        return False
+    return canonicalize_name(requirement.name) == "cubekit-core" and bool(requirement.specifier or requirement.url)
 
 
 def _cubes_of(metadata: TomlFile, directory: Path) -> list[CubeInfo]:
@@ -138,7 +151,7 @@ def _check_readme(descriptor: Descriptor, directory: Path) -> list[Diagnostic]:
             fix=f"say in README.md what {name} {'does' if kind == 'operation' else 'means'}",
         )
         for kind, name in named
-        if name not in text
+        if not re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text)
     ]
 
 

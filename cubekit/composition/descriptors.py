@@ -195,17 +195,18 @@ def _check_methods(
                 _wrong(info, message, code="CK304", fix=f"make {cube.__name__}.{method} {kind_of(promised)}")
             )
             continue
-        needed, found = (tuple(inspect.signature(function).parameters) for function in (promised, kept))
-        if found[: len(needed)] != needed:
-            problems.append(
-                _wrong(
-                    info,
-                    f"{method}() does not take what contract {contract} promises",
-                    code="CK304",
-                    needed=f"{method}({', '.join(needed)})",
-                    found=f"{method}({', '.join(found)})",
-                )
-            )
+        needed, found = (inspect.signature(function) for function in (promised, kept))
+        names = tuple(needed.parameters)
+        if tuple(found.parameters)[: len(names)] != names or not _required(found) <= _required(needed):
+            message = f"{method}() does not take what contract {contract} promises, or needs more"
+            shown = {"needed": f"{method}{needed}", "found": f"{method}{found}"}
+            problems.append(_wrong(info, message, code="CK304", **shown))
+
+
+def _required(signature: inspect.Signature) -> set[str]:
+    collecting = {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD}
+    parameters = signature.parameters.values()
+    return {one.name for one in parameters if one.default is one.empty and one.kind not in collecting}
 
 
 def _requirements(info: CubeInfo, cube: type[Cube[Any]], problems: list[Diagnostic]) -> tuple[Requirement, ...]:

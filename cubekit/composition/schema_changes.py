@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import Any
@@ -10,11 +11,14 @@ from typing import Any
 __all__ = ["SchemaChange", "schema_changes"]
 
 Schema = Mapping[str, Any]
+Kinds = dict[str, Schema]
+"""What a value may be, by name."""
 
 _LOWER = ("minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties")
 _UPPER = ("maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties")
 _FORMS = ("pattern", "format", "contentMediaType", "uniqueItems", "multipleOf", "x-python")
 _WORDS = {"title", "description", "examples", "default", "$defs"}
+_ANYTHING = "anything"
 
 
 class SchemaChange(StrEnum):
@@ -29,6 +33,8 @@ class SchemaChange(StrEnum):
     FIELD_NEEDED = "field needed"
     """It is new, and may not be left out."""
     FIELD_REMOVED = "field removed"
+    DEFAULT = "default"
+    """What is left out means something else."""
 
 
 def schema_changes(old: Schema, new: Schema) -> list[tuple[str, SchemaChange, str]]:
@@ -76,6 +82,10 @@ class _Comparison:
                     yield where, SchemaChange.NARROWER, "the field is required now"
                 if name in needed_before - needed_after:
                     yield where, SchemaChange.WIDER, "the field may be left out now"
+                one, other = before[name], after[name]
+                if "default" in one and "default" in other and one["default"] != other["default"]:
+                    text = f"its default was {json.dumps(one['default'])} and is {json.dumps(other['default'])}"
+                    yield where, SchemaChange.DEFAULT, text
                 yield from self.compare(before[name], after[name], where)
 
     def _rows(self, old: Schema, new: Schema, path: str) -> Iterator[tuple[str, SchemaChange, str]]:
@@ -95,7 +105,12 @@ class _Comparison:
 
     def _alternatives(self, old: Schema, new: Schema, path: str) -> Iterator[tuple[str, SchemaChange, str]]:
         before, after = self._kinds(old, self._old_root), self._kinds(new, self._new_root)
+        before, after = _called_the_same(before, after)
         gone, come = before.keys() - after.keys(), after.keys() - before.keys()
+        if _ANYTHING in after or ("string" in after and gone and all(map(_is_text, gone))):
+            gone = gone & {_ANYTHING}
+        if _ANYTHING in before or ("string" in before and come and all(map(_is_text, come))):
+            come = come & {_ANYTHING}
         if gone == {"integer"} and come == {"number"}:
             yield path, SchemaChange.WIDER, "it takes any number"
         elif gone == {"number"} and come == {"integer"}:
@@ -112,18 +127,39 @@ class _Comparison:
             elif not _is_compound(one):
                 yield from _limits(one, other, path)
 
-    def _kinds(self, schema: Schema, root: Schema) -> dict[str, Schema]:
+    def _kinds(self, schema: Schema, root: Schema) -> Kinds:
         schema = _resolved(schema, root)
         options = [*schema.get("anyOf", ()), *schema.get("oneOf", ())]
         if options:
-            return {name: kind for option in options for name, kind in self._kinds(option, root).items()}
+            return _told_apart([pair for option in options for pair in self._kinds(option, root).items()])
         if "enum" in schema or "const" in schema:
             values = schema.get("enum", [schema.get("const")])
             return {json.dumps(value, ensure_ascii=False): {} for value in values}
-        kind = schema.get("type", schema.get("x-python", "anything"))
+        kind = schema.get("type", schema.get("x-python", _ANYTHING))
         if isinstance(kind, list):
             return {name: {**schema, "type": name} for name in kind}
         return {f"{kind} {schema['title']}" if kind == "object" and "title" in schema else str(kind): schema}
+
+
+def _told_apart(kinds: list[tuple[str, Schema]]) -> Kinds:
+    """Kinds by name; several of one name, such as two lists, by what they hold too."""
+    several = {name for name, count in Counter(name for name, _ in kinds).items() if count > 1}
+    return {f"{name} {json.dumps(kind, sort_keys=True)}" if name in several else name: kind for name, kind in kinds}
+
+
+def _called_the_same(
+    before: dict[str, Schema], after: dict[str, Schema]
+) -> tuple[dict[str, Schema], dict[str, Schema]]:
+    """Give the only model on each side the same name: what it is called in Python is nobody's business."""
+    one, other = ([name for name in kinds if name.startswith("object ")] for kinds in (before, after))
+    if len(one) != 1 or len(other) != 1 or one == other:
+        return before, after
+    return before, {one[0] if name == other[0] else name: kind for name, kind in after.items()}
+
+
+def _is_text(name: str) -> bool:
+    """Whether a kind is one certain text, such as a value of an enumeration."""
+    return name.startswith('"')
 
 
 def _limits(old: Schema, new: Schema, path: str) -> Iterator[tuple[str, SchemaChange, str]]:

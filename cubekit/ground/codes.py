@@ -57,6 +57,7 @@ TITLES: dict[str, str] = {
     "CK503": "name or place is taken",
     "CK504": "argument cannot be used",
     "CK505": "contract-test kit is not installed",
+    "CK506": "contract-test kit did not come to its end",
     # 6xx: registries, and what comes from them
     "CK601": "registry cannot be read",
     "CK602": "no registry has the cube",

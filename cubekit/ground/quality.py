@@ -48,7 +48,7 @@ RULES: dict[str, Rule] = {
     ),
     "lifecycle": Rule(
         Level.BRONZE,
-        "it starts and stops, twice in one process, on every event loop that it names",
+        "it starts and stops, twice in one process, on every event loop that it names; then nothing of it goes on",
         "a restart after a crash is a second start in the same process",
     ),
     "configuration": Rule(
@@ -63,7 +63,7 @@ RULES: dict[str, Rule] = {
     ),
     "operations": Rule(
         Level.SILVER,
-        "every operation answers generated input with its result or with a failure",
+        "every operation, and whatever its contracts promise, answers generated input with its result or a failure",
         "a schema is a promise to callers who have never seen the code",
     ),
     "same-over-bytes": Rule(
@@ -73,7 +73,7 @@ RULES: dict[str, Rule] = {
     ),
     "cancellation": Rule(
         Level.SILVER,
-        "it can be cancelled wherever it waits, and works afterwards",
+        "it can be cancelled wherever it waits, lets that pass, and works afterwards",
         "deadlines, leaving clients and failing neighbours all cancel",
     ),
     "stop-under-load": Rule(
@@ -138,7 +138,7 @@ RULES: dict[str, Rule] = {
     ),
     "side-by-side": Rule(
         Level.PLATINUM,
-        "two instances run in one service, unless it is exclusive",
+        "two instances run in one service and share nothing in their class, unless it is exclusive",
         "canaries and swaps run the old and the new one next to each other",
     ),
     "translations": Rule(

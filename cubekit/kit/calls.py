@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import logging
+import json
 import re
-from collections.abc import Iterator
-from contextlib import aclosing, contextmanager
+from contextlib import aclosing
 from dataclasses import dataclass
+from http import HTTPStatus
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -23,7 +23,7 @@ from cubekit.runtime.service import Service
 if TYPE_CHECKING:
     from httpx2 import AsyncClient, Response
 
-__all__ = ["Outcome", "addressable", "call", "endpoint_of", "no_mistakes", "request_headers", "send"]
+__all__ = ["Outcome", "addressable", "ask", "call", "endpoint_of", "items_of", "request_headers", "send"]
 
 _ENOUGH = 20
 """Items after which a stream is left."""
@@ -37,6 +37,8 @@ class Outcome:
 
     value: Any = None
     failure: Failure | None = None
+    ended: bool = True
+    """Whether the call has ended by itself; False for a stream that was left."""
 
     @property
     def code(self) -> str | None:
@@ -44,49 +46,32 @@ class Outcome:
         return self.failure.code if self.failure else None
 
 
-@contextmanager
-def no_mistakes() -> Iterator[None]:
-    """Raise what an operation has raised by mistake, which callers are only told of as ``INTERNAL``.
-
-    :raises AssertionError: at the end of the ``with`` block, with the mistake as ``__cause__``.
-    """
-    found: list[BaseException] = []
-
-    class Collector(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            if record.exc_info and record.exc_info[1] is not None:
-                found.append(record.exc_info[1])
-
-    logger, collector = logging.getLogger("cubekit.dispatch"), Collector(logging.ERROR)
-    logger.addHandler(collector)
-    try:
-        yield
-    finally:
-        logger.removeHandler(collector)
-    if found:
-        mistakes = "; ".join(dict.fromkeys(f"{type(error).__name__}: {error}" for error in found))
-        raise AssertionError(f"{len(found)} calls failed by mistake: {mistakes}") from found[0]
-
-
 def endpoint_of(service: Service, planned: PlannedCube, operation: Operation) -> Endpoint:
-    """The endpoint of an operation of the cube under test."""
-    return service.endpoints[f"{planned.name}.{operation.name}"]
+    """The endpoint of a method of the cube under test."""
+    if operation.exposed:
+        return service.endpoints[f"{planned.name}.{operation.name}"]
+    return Endpoint(service.instances[planned.name], operation)  # as a port or another cube would get to it
 
 
 async def call(
     service: Service, planned: PlannedCube, operation: Operation, data: Any, principal: str | None = None
 ) -> Outcome:
-    """Call an operation as another cube would. A stream is left after a while.
+    """Call a method as another cube would. A stream is left after a while.
 
     :param data: the input as JSON data, or bytes.
     :param principal: who calls; by default somebody known if any operation asks for a scope.
     """
+    return await ask(endpoint_of(service, planned, operation), data, principal)
+
+
+async def ask(endpoint: Endpoint, data: Any, principal: str | None = None) -> Outcome:
+    """Call an endpoint, as `call` does."""
+    operation, planned = endpoint.operation, endpoint.instance.planned
     arguments = operation.arguments(data if operation.input is None else operation.input.from_data(data))
     scope = operation.options.scope
     caller = Caller(principal or ("kit" if _has_scopes(planned) else None), frozenset({scope} if scope else ()))
     is_stream = operation.kind is ResultKind.STREAM
     context = CallContext(caller, monotonic() + _patience(operation), port="kit")
-    endpoint = endpoint_of(service, planned, operation)
     items: list[Any] = []
     try:
         if not is_stream:
@@ -95,12 +80,12 @@ async def call(
             async for item in stream:
                 items.append(item)
                 if len(items) == _ENOUGH:
-                    break
+                    return Outcome(items, ended=False)
         return Outcome(items)
     except DeadlineExceeded as failure:
-        return Outcome(items) if is_stream else Outcome(failure=failure)
+        return Outcome(items, ended=False) if is_stream else Outcome(failure=failure)
     except Failure as failure:
-        return Outcome(failure=failure)
+        return Outcome(items, failure)
 
 
 async def send(client: AsyncClient, planned: PlannedCube, operation: Operation, data: Any) -> Response:
@@ -124,10 +109,20 @@ async def send(client: AsyncClient, planned: PlannedCube, operation: Operation, 
     return await client.request(verb, target, json=values, headers=headers)
 
 
+def items_of(response: Response) -> tuple[list[Any], str | None]:
+    """The items of a stream over HTTP, as JSON data, and the code of its failure."""
+    if response.status_code != HTTPStatus.OK:
+        return [], response.json().get("code")
+    frames = [json.loads(line) for line in response.text.splitlines()]
+    code = next((frame["error"]["code"] for frame in frames if "error" in frame), None)
+    return [frame["item"] for frame in frames if "item" in frame], code
+
+
 def request_headers(planned: PlannedCube, operation: Operation) -> dict[str, str]:
     """The headers of a request that is allowed, and does not last for ever."""
     return {
         "content-type": "application/octet-stream" if operation.takes_bytes else "application/json",
+        "accept": "application/x-ndjson" if operation.kind is ResultKind.STREAM else "*/*",
         "x-request-timeout": str(_patience(operation)),
         **({"authorization": CREDENTIALS} if _has_scopes(planned) else {}),
     }

@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from pydantic import TypeAdapter, ValidationError
 
 from cubekit.authoring.failures import Invalid
 from cubekit.composition.operations import Operation
 
-__all__ = ["bad_bodies", "good_inputs"]
+__all__ = ["bad_bodies", "good_inputs", "values_of"]
 
 Json = Any
 Schema = Mapping[str, Any]
@@ -41,10 +43,8 @@ def good_inputs(operation: Operation, count: int = 25) -> list[Json]:
     """
     if operation.input is None:
         return _generated(st.binary(max_size=_LONG), count) if operation.takes_bytes else [{}]
-    schema = operation.input.json_schema("validation", "#/$defs/{model}")
-    candidates = [*_examples(schema, schema), *_generated(_strategy(schema, schema), 4 * count)]
-    accepted = []
-    for candidate in candidates:
+    accepted: list[Json] = []
+    for candidate in _candidates(operation.input.json_schema("validation", "#/$defs/{model}"), count):
         try:
             operation.input.from_data(candidate)
         except Invalid:
@@ -52,6 +52,26 @@ def good_inputs(operation: Operation, count: int = 25) -> list[Json]:
         if candidate not in accepted:
             accepted.append(candidate)
     return accepted[:count]
+
+
+def values_of(kind: Any, count: int = 3) -> list[Any]:
+    """Return values of a type, the same ones each time.
+
+    :raises LookupError: if none was found.
+    """
+    adapter: TypeAdapter[Any] = TypeAdapter(kind)
+    found = []
+    for candidate in _candidates(adapter.json_schema(ref_template="#/$defs/{model}"), count):
+        with suppress(ValidationError):
+            found.append(adapter.validate_json(json.dumps(candidate)))
+    if not found:
+        raise LookupError(f"no value was found that is {kind}: give its model `examples`")
+    return found[:count]
+
+
+def _candidates(schema: Schema, count: int) -> list[Json]:
+    """What fits a schema, its examples first; more than are wanted, as validators may refuse some."""
+    return [*_examples(schema, schema), *_generated(_strategy(schema, schema), 4 * count)]
 
 
 def bad_bodies(operation: Operation) -> Iterator[bytes]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from collections.abc import AsyncIterator, Generator, Iterator
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from cubekit.authoring.contracts import ContractInfo, contract_of
 from cubekit.ground.diagnostics import CubekitError
 from cubekit.ground.quality import RULES, Level, rules_up_to, scale
 from cubekit.kit.conformance import conformance_suite
+from cubekit.kit.mistakes import told
 from cubekit.kit.subjects import Subject, subjects_in
 from cubekit.runtime.proxy import make_proxy
 
@@ -29,6 +31,8 @@ class Result:
     """Those that were tested."""
     broken: dict[str, str] = field(default_factory=dict)
     """Those that are not kept, each with the first reason."""
+    hopeless: str | None = None
+    """Why nothing more can be tried: it does not start or stop in time."""
 
     @property
     def level(self) -> Level | None:
@@ -100,6 +104,23 @@ class CubeSession:
         mark = pytest.mark.parametrize(("cube", "anyio_backend"), pairs, ids=ids, indirect=["cube"])
         metafunc.definition.add_marker(mark)
 
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Test one cube after the other."""
+        names = list(self._subjects)
+        items.sort(key=lambda item: names.index(subject.name) if (subject := _subject_of(item)) else -1)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_runtest_teardown(self, item: pytest.Item, nextitem: pytest.Item | None) -> None:
+        """Find what a cube has left before it can be blamed on the next one."""
+        if nextitem is not None and _subject_of(item) is not _subject_of(nextitem):
+            gc.collect()
+
+    def pytest_runtest_setup(self, item: pytest.Function) -> None:
+        """Run no cube again that takes all its time to start or stop: each further test would take as long."""
+        subject, runs = _subject_of(item), "anyio_backend" in item.fixturenames
+        if subject is not None and runs and (reason := self.results[subject.name].hopeless) is not None:
+            pytest.fail(f"not tried: {reason}", pytrace=False)
+
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
         self, item: pytest.Item, call: pytest.CallInfo[None]
@@ -112,8 +133,9 @@ class CubeSession:
         result = self.results[subject.name]
         result.rules.add(rule)
         if report.failed:
-            reason = call.excinfo.exconly(tryshort=True) if call.excinfo else report.longreprtext
-            reason = reason.removeprefix("AssertionError: ")
+            reason = told(subject.package, call.excinfo.value) if call.excinfo else report.longreprtext
+            if rule == "lifecycle" and call.excinfo and _is_too_slow(call.excinfo.value):
+                result.hopeless = reason.splitlines()[0]
             result.broken.setdefault(rule, reason)
             if rule not in rules_up_to(result.goal):
                 report.outcome = "skipped"
@@ -164,6 +186,10 @@ def _concerns(module: Any, subject: Subject) -> bool:
     """Whether a module's tests are for a cube: the kit's own are for all, a conformance suite for who provides it."""
     contract = contract_of(getattr(module, "CONTRACT", None))
     return contract is None or contract.name in subject.descriptor.provides
+
+
+def _is_too_slow(error: BaseException) -> bool:
+    return isinstance(error, CubekitError) and any(one.code in {"CK402", "CK403"} for one in error.diagnostics)
 
 
 def _subject_of(item: pytest.Item) -> Subject | None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, MutableMapping, MutableSequence, MutableSet
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,8 @@ from cubekit.authoring.security import Authenticator, Credentials, Identity
 from cubekit.composition.compose import compose_document
 from cubekit.composition.cube_directory import cubes_of
 from cubekit.composition.descriptors import Descriptor, describe
-from cubekit.composition.documents import Document, read_document
-from cubekit.composition.operations import Operation, ResultKind
+from cubekit.composition.documents import Document, parse, read_document
+from cubekit.composition.operations import Operation, ResultKind, make_operation
 from cubekit.composition.plan import Plan, PlannedCube
 from cubekit.discovery import Catalogue, CubeInfo, scan
 from cubekit.discovery.cubes import normalised
@@ -25,6 +26,8 @@ from cubekit.ground.colours import Colour
 from cubekit.ground.diagnostics import CubekitError, Diagnostic, Place
 from cubekit.ground.versions import split_use
 from cubekit.kit.inputs import good_inputs
+from cubekit.kit.mistakes import located
+from cubekit.kit.stand_ins import stand_in
 from cubekit.runtime.service import Service
 
 __all__ = ["CREDENTIALS", "Subject", "subjects_in"]
@@ -42,11 +45,16 @@ _DOORKEEPER = "kit-doorkeeper"
 
 @dataclass(frozen=True)
 class Subject:
-    """A cube under test. It runs in the service of its ``examples/service.toml``; without one, alone."""
+    """A cube under test.
+
+    It runs in the service of its ``examples/service.toml``; without one, with stand-ins for the providers it needs.
+    """
 
     directory: Path
     descriptor: Descriptor
-    _inputs: dict[str, list[Any]] = field(default_factory=dict, repr=False)
+    _at_first: dict[str, str]
+    """What stood in the class before anything ran."""
+    _inputs: dict[tuple[str, str], list[Any]] = field(default_factory=dict, repr=False)
 
     @property
     def name(self) -> str:
@@ -62,6 +70,18 @@ class Subject:
     def operations(self) -> tuple[Operation, ...]:
         """What it offers over ports."""
         return tuple(operation for operation in self.descriptor.operations if operation.exposed)
+
+    @cached_property
+    def promises(self) -> tuple[Operation, ...]:
+        """What other cubes may ask of it through remotable contracts, as the contracts say it."""
+        return tuple(self._promises())
+
+    @cached_property
+    def methods(self) -> tuple[Operation, ...]:
+        """Whatever of it is called: its operations, the writers of their JSON, and what its contracts promise."""
+        writers = [_writer(one, one.json_method) for one in self.operations if one.json_method is not None]
+        said = [_form(one) for one in self.operations]
+        return (*self.operations, *writers, *(one for one in self.promises if _form(one) not in said))
 
     @property
     def scopes(self) -> frozenset[str]:
@@ -80,12 +100,18 @@ class Subject:
         :param count: only so many of them.
         :raises LookupError: if none was found.
         """
-        if operation.name not in self._inputs:
+        form = _form(operation)
+        if form not in self._inputs:
             most = _FOR_STREAMS if operation.kind is ResultKind.STREAM else _FOR_VALUES
-            self._inputs[operation.name] = good_inputs(operation, most)
-        if not self._inputs[operation.name]:
+            self._inputs[form] = good_inputs(operation, most)
+        if not self._inputs[form]:
             raise LookupError(f"no input was found that {operation.name} takes: give its model `examples`")
-        return self._inputs[operation.name][:count]
+        return self._inputs[form][:count]
+
+    def changed_in_class(self) -> list[str]:
+        """The names of what its objects share in their class, and have changed."""
+        now = _mutable_in(self.descriptor.cube)
+        return sorted(name for name, value in now.items() if self._at_first.get(name) != value)
 
     def plan(self, config: Mapping[str, Any] | None = None, also: str | None = None) -> Plan:
         """Compose the service.
@@ -95,14 +121,20 @@ class Subject:
         :raises CubekitError: with everything that is wrong.
         """
         document, problems = self._document()
-        cubes = document.data["cubes"]
+        _, invalid = parse(document)
+        if any(problem.severity == "error" for problem in invalid):
+            raise CubekitError([*problems, *invalid])
+        cubes = document.data.get("cubes", {})
         instance = self._instance_in(cubes)
         settings = cubes[instance] | {"config": {**cubes[instance].get("config", {}), **(config or {})}}
-        data = {**document.data, "cubes": {**cubes, instance: settings}}
+        service = document.data.get("service", {})
+        ports = dict.fromkeys([*service.get("expose", ()), "rest", "sse"])  # whatever the example exposes
+        service = {**service, "expose": list(ports)}
+        data = {**document.data, "service": service, "cubes": {**cubes, instance: settings}}
         if also is not None:
             data["cubes"] |= _bound(self.plan(config), instance, cubes)
             data["cubes"][also] = {**settings, "path": also}
-        catalogue = scan()
+        catalogue = scan().with_cubes(*self._stand_ins)
         if self.scopes:
             data["cubes"][_DOORKEEPER] = {"use": _DOORKEEPER}
             catalogue = _with_doorkeeper(catalogue, self.scopes)
@@ -114,21 +146,42 @@ class Subject:
 
     @asynccontextmanager
     async def running(
-        self, clock: Clock | None = None, also: str | None = None
+        self, clock: Clock | None = None, also: str | None = None, crashes: int = 0
     ) -> AsyncIterator[tuple[Service, PlannedCube]]:
         """Run the service for the time of a ``with`` block.
 
+        :param crashes: how often the test makes the cube crash.
+        :raises AssertionError: if it has crashed more often.
         :raises TimeoutError: if it takes so long that it must hang.
         """
         plan = self.plan(also=also)
-        with anyio.fail_after(_PATIENCE):
+        planned = self.planned(plan)
+        with anyio.fail_after(_PATIENCE), located(self.package, planned.name):
             async with Service(plan, clock).running() as service:
-                yield service, self.planned(plan)
+                yield service, planned
+                instance = service.instances[planned.name]
+                if instance.problem is not None or instance.restarts > crashes:
+                    raise AssertionError(f"it has crashed: {instance.problem or 'and runs again'}")
+
+    def _promises(self) -> Iterator[Operation]:
+        for provision in self.descriptor.provides.values():
+            for method in provision.contract.methods if provision.contract.remotable else ():
+                kept = self.descriptor.operation(method)
+                if kept is not None:  # a provider of an older version lacks what is new
+                    promised = make_operation(getattr(provision.contract.protocol, method), None)
+                    yield replace(promised, options=kept.options)
+
+    @cached_property
+    def _stand_ins(self) -> tuple[CubeInfo, ...]:
+        """Providers of what it needs, if no example brings them."""
+        needed = self.descriptor.requires if self.example is None else ()
+        return tuple(stand_in(one.contract) for one in needed if one.contract.remotable and not one.optional)
 
     def _document(self) -> tuple[Document, list[Diagnostic]]:
         if self.example is not None:
             return read_document(self.example)
-        alone = {"service": {"name": "kit"}, "cubes": {self.name: {"use": self.name}}}
+        names = (self.name, *(one.name for one in self._stand_ins))
+        alone = {"service": {"name": "kit"}, "cubes": {name: {"use": name} for name in names}}
         return Document(self.directory, alone, {}), []
 
     def _instance_in(self, cubes: Mapping[str, Any]) -> str:
@@ -140,12 +193,29 @@ class Subject:
         raise CubekitError(Diagnostic("CK303", message, place, fix=f'[cubes.{self.name}]\nuse = "{self.name}"'))
 
 
+def _form(operation: Operation) -> tuple[str, str]:
+    """The Python name of a method, and what it takes and answers with."""
+    parameters = [(one.name, one.annotation, one.default) for one in operation.parameters]
+    return operation.method, f"{parameters} -> {operation.kind} {operation.result}"
+
+
+def _writer(operation: Operation, method: str) -> Operation:
+    return replace(operation, method=method, exposed=False, kind=ResultKind.BYTES, result=bytes, json_method=None)
+
+
 def subjects_in(directory: Path) -> list[Subject]:
     """Return the cubes of a distribution's directory.
 
     :raises CubekitError: if there is none, or one is not installed or cannot be imported.
     """
-    return [Subject(directory.resolve(), describe(info)) for info in cubes_of(directory)]
+    found = map(describe, cubes_of(directory))
+    return [Subject(directory.resolve(), descriptor, _mutable_in(descriptor.cube)) for descriptor in found]
+
+
+def _mutable_in(cube: type[Cube[Any]]) -> dict[str, str]:
+    members = {f"{base.__name__}.{name}": value for base in cube.__mro__ for name, value in vars(base).items()}
+    mutable = (MutableMapping, MutableSequence, MutableSet)
+    return {name: repr(value) for name, value in members.items() if isinstance(value, mutable)}
 
 
 def _bound(plan: Plan, provider: str, cubes: Mapping[str, Any]) -> dict[str, Any]:

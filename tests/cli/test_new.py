@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 import sysconfig
 import venv
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -73,6 +75,35 @@ def test_a_new_cube_passes_every_check_as_it_is(colour: Colour, python: Path) ->
     assert (found["colour"], found["quality"]) == (colour, "silver")
 
 
+CHANGED = """
+import anyio, sys
+from my_data.cube import MyData
+from cubekit.testing import Part, running
+
+async def main():
+    async with running({"my-data": Part(MyData, settings={"config": {"path": sys.argv[1]}})}) as service:
+        await service.call("my-data.put", key="a", value="1")
+
+anyio.run(main)
+"""
+
+
+def test_tables_change_by_a_further_file_that_is_applied_once(python: Path, tmp_path: Path) -> None:
+    database = tmp_path / "entries.db"
+    schema = python.parents[1] / "my-data" / "src" / "my_data" / "schema"
+    changes = ["", "ALTER TABLE entries ADD COLUMN added TEXT;", "ALTER TABLE entries DROP COLUMN added;"]
+    for number, change in enumerate(changes, 1):
+        if change:
+            (schema / f"00{number}_change.sql").write_text(change)
+        for _ in range(2):
+            done = run(python, "-c", CHANGED, database, cwd=tmp_path)
+            assert done.returncode == 0, done.stderr
+        with closing(sqlite3.connect(database)) as found:
+            assert found.execute("PRAGMA user_version").fetchone() == (number,)
+    for file in schema.glob("*_change.sql"):
+        file.unlink()
+
+
 def test_new_cubes_are_typed(python: Path) -> None:
     code = [*(f"my-{colour}/src" for colour in Colour), "my-data/tests"]
     done = run(python, "-m", "mypy", "--strict", *code, cwd=python.parents[1])
@@ -119,6 +150,28 @@ def test_a_new_service_is_valid_and_takes_cubes(tmp_path: Path) -> None:
     assert cubekit("check", "shop", cwd=tmp_path).returncode == 0
     cube = ["--set", "cubes.saju.use='saju-calculation'"]
     assert cubekit("check", "shop", *cube, cwd=tmp_path).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name"),
+    [
+        (["cube", "health"], "class HealthCube("),
+        (["cube", "entry", "--color", "data"], "class EntryCube("),
+        (["contract", "item"], "class ItemContract("),
+        (["cube", "greeter"], "class Greeter("),
+    ],
+)
+def test_the_class_has_a_name_of_its_own(arguments: list[str], name: str, tmp_path: Path) -> None:
+    assert cubekit("new", *arguments, cwd=tmp_path).returncode == 0
+    assert any(name in file.read_text() for file in tmp_path.glob("*/src/*/*.py"))
+
+
+@pytest.mark.parametrize("name", ["json", "cubekit", "pytest"])
+def test_a_module_that_is_there_already_is_not_hidden(name: str, tmp_path: Path) -> None:
+    refused = cubekit("new", "cube", name, cwd=tmp_path)
+    assert refused.returncode == 1
+    assert f"another module called {name}" in refused.stderr
+    assert not list(tmp_path.iterdir())
 
 
 def test_it_overwrites_nothing_and_takes_only_names(tmp_path: Path) -> None:

@@ -30,6 +30,18 @@ class Kind(Model):
     parts: tuple[Kind, ...] = ()
 
 
+class Cat(Model):
+    """Has the form of a dog."""
+
+    name: str
+
+
+class Dog(Model):
+    """Has the form of a cat."""
+
+    name: str
+
+
 def document(protocol: Any, *errors: type[Invalid] | type[NotFound]) -> dict[str, Any]:
     declared = contract("test.shop", version="1.2", errors=errors)(protocol)
     info = contract_of(declared)
@@ -81,6 +93,14 @@ PLAIN = {"name": (str, ...), "size": (int, 1)}
         (model(size=(int, 1)), model(size=(int, Field(default=1, le=9))), {"breaking"}, {"addition"}),
         (model(name=(str, Field(description="old"))), model(name=(str, Field(description="new"))), set(), set()),
         (Kind, Kind, set(), set()),
+        (model(size=(int, 1)), model(size=(int, 2)), {"breaking"}, set()),
+        (model(size=(int, ...)), model(size=(int, 1)), {"addition"}, set()),
+        (Literal["a", "b"], str, {"addition"}, {"breaking"}),
+        (str, Literal["a", "b"], {"breaking"}, {"addition"}),
+        (int, Any, {"addition"}, {"breaking"}),
+        (Any, int, {"breaking"}, {"addition"}),
+        (Cat | None, Dog | None, set(), set()),
+        (list[int] | list[str], list[bool] | list[str], {"breaking", "addition"}, {"breaking", "addition"}),
     ],
 )
 def test_what_a_type_may_become(before: Any, after: Any, as_input: set[str], as_result: set[str]) -> None:
@@ -114,6 +134,16 @@ class MoreParameters(Protocol):
         ...
 
 
+class ByName(Protocol):
+    async def order(self, item: str, *, count: int = 1) -> str:
+        """Order something."""
+        ...
+
+    def watch(self, item: str) -> AsyncIterator[int]:
+        """Prices."""
+        ...
+
+
 class OtherKind(Protocol):
     async def order(self, item: str, count: int = 1) -> str:
         """Order something, in other words."""
@@ -132,6 +162,9 @@ def test_what_methods_may_become() -> None:
     assert [change.where for change in contract_changes(shop, document(OtherKind))] == ["watch()"]
     assert impacts(shop, document(Shop, Gone)) == {"addition"}
     assert impacts(document(Shop, Gone), document(Shop)) == {"breaking"}
+    assert impacts(shop, document(ByName)) == impacts(document(ByName), shop) == {"breaking"}
+    [other] = contract_changes(document(Shop, Gone), document(Shop, type("Gone", (Invalid,), {})))
+    assert (other.impact.value, other.text) == ("breaking", "its code was NOT_FOUND and is VALIDATION")
 
 
 @pytest.mark.parametrize(
@@ -187,6 +220,16 @@ def test_two_checkouts_are_compared(tmp_path: Path) -> None:
 
 
 def test_what_is_no_contract_is_said(tmp_path: Path) -> None:
-    (tmp_path / "broken.json").write_text("{")
-    for source, code in ((tmp_path / "broken.json", "CK101"), ("json", "CK101"), ("no_such_module", "CK301")):
+    broken = tmp_path / "broken.json"
+    for text in ("{", "{}", "[]", '{"contracts": 3}', '{"contracts": [{"name": "test.prices"}]}'):
+        broken.write_text(text)
+        assert "broken.json: this is no document of contracts [CK101]" in cubekit("diff", broken, broken).stderr
+    for source, code in (("json", "CK101"), ("no_such_module", "CK301")):
         assert f"[{code}]" in cubekit("show", source).stderr
+
+
+def test_a_contract_in_one_file_is_found(tmp_path: Path) -> None:
+    (tmp_path / "prices.py").write_text(SOURCE.format(version="0.1", parameters="item: str"))
+    (tmp_path / "setup.py").write_text("raise SystemExit('this is no module')")
+    [shown] = json.loads(cubekit("show", tmp_path).stdout)["contracts"]
+    assert shown["name"] == "test.prices"

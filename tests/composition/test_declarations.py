@@ -128,6 +128,11 @@ class StreamedGet(Cube, Store, implements="test.store@1.2"):
         yield key
 
 
+class MoreArguments(Cube, Store, implements="test.store@1.2"):
+    async def get(self, key: str, version: int) -> str:  # type: ignore[override]
+        return f"{key}{version}"
+
+
 class AwaitedStream(Cube):
     @operation
     async def items(self) -> AsyncIterator[int]:
@@ -183,6 +188,7 @@ class Unresolvable(Cube):
         (TooNew, "CK304", "not installed"),
         (Misses, "CK304", "missing"),
         (OtherArguments, "CK304", "does not take"),
+        (MoreArguments, "CK304", "or needs more"),
         (NoRange, "CK303", "without saying which versions"),
         (BadRange, "CK303", "version range"),
         (Collides, "CK303", "every cube has a member"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 
 from cubekit.ground.quality import RULES, Level, rules_up_to, scale
+from cubekit.kit.imports import effects_of_import
 
 FLAWS = {
     "sound": set[str](),
@@ -25,9 +27,20 @@ FLAWS = {
     "two-faced": {"same-over-bytes"},
     "sick": {"health", "restart", "side-by-side"},
     "once-only": set[str]({rule for rule in RULES if rule in {"lifecycle", "cancellation", "restart"}}),
-    "hoarding": {"no-leaks"},
+    "hoarding": {"no-leaks", "side-by-side"},
     "stubborn": {"cancellation"},
     "careless": {"configuration"},
+    "forgetful": {"lifecycle"},
+    "deaf": {"cancellation"},
+    "deafer": {"cancellation"},
+    "tripping": {"bad-input"},
+    "moody": {"same-over-bytes"},
+    "promising": {"operations", "same-over-bytes", "no-blocking", "conformance"},
+    "drawing": {"no-blocking"},
+    "sharing": {"side-by-side"},
+    "crashing": {"operations", "bad-input", "cancellation", "stop-under-load", "same-over-bytes", "no-blocking"},
+    "unwell": {"health", "restart", "side-by-side", "no-blocking"},
+    "paging": {"no-blocking"},
 }
 """What each cube of ``flawed_cubes`` breaks, beside what their bare distribution does."""
 
@@ -74,9 +87,38 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 def test_each_flaw_is_found(name: str, results: dict[str, Any]) -> None:
     broken = {rule["name"]: rule["reason"] for rule in results[name]["rules"] if not rule["kept"]}
     assert set(broken) >= BARE | FLAWS[name], broken
-    if name not in {"once-only", "mistaken", "lying"}:
+    if name not in {"once-only", "mistaken", "lying", "crashing"}:
         assert set(broken) == BARE | FLAWS[name], broken
     assert all(broken.values())
+
+
+@pytest.mark.parametrize(
+    ("name", "rule", "said"),
+    [
+        ("mistaken", "operations", r"mistaken\.third fails with IndexError: .* at \S*flawed\.py:\d+, for \{"),
+        ("lying", "operations", r"number \(\S*flawed\.py:\d+\) returns what it does not declare: .*'seven'"),
+        ("undeclared", "declared-failures", r"find \(\S*:\d+\) raises NotFound for .*: declare it, errors="),
+        ("blocking", "no-blocking", r"blocking\.wait fails with .*time\.sleep at \S*flawed\.py:\d+"),
+        ("deaf", "cancellation", r"wait \(\S*:\d+\): it goes on after it is cancelled at \S*flawed\.py:\d+"),
+        (
+            "forgetful",
+            "lifecycle",
+            r"still runs after the stop: sleep; begin it with self\.tasks\.start_soon",
+        ),
+        ("sharing", "side-by-side", r"both instances share Sharing\.kept, which belongs to the class"),
+        ("unwell", "health", r"health_check\(\) fails with TypeError: .* observed pressure = nan"),
+        ("stubborn", "cancellation", r"RuntimeError: interrupted at \S*flawed\.py:\d+"),
+        (
+            "once-only",
+            "lifecycle",
+            r"^\S*: cube .once-only. \(flawed 0\.1\.0\) could not start: .* at \S*flawed\.py:\d+$",
+        ),
+        ("two-faced", "same-over-bytes", r"greet \(\S*:\d+\) says something else over HTTP, for \{\}"),
+    ],
+)
+def test_the_author_is_told_what_and_where(name: str, rule: str, said: str, results: dict[str, Any]) -> None:
+    [reason] = [one["reason"] for one in results[name]["rules"] if one["name"] == rule]
+    assert re.search(said, reason.splitlines()[0]), reason
 
 
 def test_importing_must_be_quiet(tmp_path: Path) -> None:
@@ -93,8 +135,35 @@ def test_importing_must_be_quiet(tmp_path: Path) -> None:
     found = json.loads(done.stdout.splitlines()[-1])
     [reason] = [rule["reason"] for rule in found["cubes"][0]["rules"] if rule["name"] == "quiet-import"]
     assert "prints 'hello" in reason
-    assert "writes" in reason
+    assert f"writes {tmp_path / 'trace'} at {tmp_path / 'site' / 'flawed.py'}:4" in reason
     assert "starts thread" in reason
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("import os; os.close(os.open('made', os.O_CREAT | os.O_WRONLY))", "writes made"),
+        ("import os; os.environ['FLAWED'] = '1'", "sets variable FLAWED"),
+        ("import os; os.chdir('/')", "goes to /"),
+        ("import socket; socket.getaddrinfo('localhost', 1)", "looks up localhost"),
+        ("import sys; sys.path.append('elsewhere')", "changes the path of imports"),
+        ("import signal; signal.signal(signal.SIGTERM, print)", "changes what handles signal 15"),
+        ("import logging; logging.basicConfig()", "changes logging"),
+        ("import gc; gc.disable()", "changes the collection of garbage"),
+        ("import os; os._exit(3)", "the process ends with status 3"),
+        ("raise SystemExit('no')", "fails when it is imported alone: no"),
+        ("import atexit; atexit.register(print, 'bye')", None),
+        ("open(__file__).close()", None),
+    ],
+)
+def test_what_an_import_does_is_seen(
+    code: str, said: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "flawed.py").write_text(code)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    effects = effects_of_import("flawed")
+    assert [said in effect for effect in effects] == [True] if said else not effects, effects
 
 
 def test_what_is_claimed_must_be_reached(tmp_path: Path) -> None:
@@ -118,9 +187,66 @@ def test_what_cannot_be_tested_is_said(tmp_path: Path) -> None:
     assert "the distribution offers no cube [CK303]" in done.stderr
 
 
+ENDLESS = """
+from cubekit import Cube, operation
+
+class Endless(Cube):
+    "Never comes back."
+
+    @operation
+    async def wait(self) -> None:
+        "Wait for ever."
+        while True:
+            pass
+"""
+
+
+def test_a_cube_that_cannot_be_stopped_is_said(tmp_path: Path) -> None:
+    environment = distribution(tmp_path, {"endless": "Endless"}, ENDLESS)
+    done = cubekit("test", tmp_path, **environment, PYTEST_ADDOPTS="-o faulthandler_timeout=5")
+    assert done.returncode == 1
+    assert re.search(r'flawed\.py", line \d+ in wait', done.stderr)
+    assert "[CK506]" in done.stderr
+
+
+SLOW = """
+import anyio
+from cubekit import Cube
+
+class Slow(Cube):
+    "Takes its time."
+
+    async def start(self) -> None:
+        "Begin."
+        await anyio.sleep_forever()
+"""
+
+
+def test_a_cube_that_does_not_start_is_not_tried_again(tmp_path: Path) -> None:
+    environment = distribution(tmp_path, {"slow": "Slow"}, SLOW)
+    (tmp_path / "examples").mkdir()
+    service = '[service]\nname = "slow"\n[cubes.slow]\nuse = "slow"\nstart_timeout = "100ms"\n'
+    (tmp_path / "examples" / "service.toml").write_text(service)
+    [found] = json.loads(cubekit("test", tmp_path, "--json", **environment).stdout)["cubes"]
+    broken = {rule["name"]: rule["reason"] for rule in found["rules"] if not rule["kept"]}
+    assert "[CK402]" in broken["lifecycle"]
+    assert broken["health"].startswith("not tried: ")
+    assert "configuration" not in broken, "what needs no life is tried"
+
+
+STREAMED = """
+    async def word(self) -> str: ...
+    def words(self, page: int) -> AsyncIterator[Entry]: ...
+"""
+
 NEEDY = """
+from collections.abc import AsyncIterator
+from pydantic import BaseModel, Field
 from typing import Annotated, Protocol
 from cubekit import Cube, contract, operation
+
+class Entry(BaseModel):
+    word: str = Field(min_length=3, pattern="^[a-z]+$")
 
 @contract("test.words", version="1.0")
 class Words(Protocol):
@@ -143,17 +269,65 @@ class Needy(Cube):
 
 def test_a_cube_runs_in_the_service_of_its_example(tmp_path: Path) -> None:
     environment = distribution(tmp_path, {"needy": "Needy", "dictionary": "Dictionary"}, NEEDY)
+    (tmp_path / "examples").mkdir()
+    (tmp_path / "examples" / "service.toml").write_text('[service]\nname = "words"\n[cubes.needy]\nuse = "needy"\n')
     done = cubekit("test", tmp_path, **environment)
     assert done.returncode == 4
     assert "needs  test.words" in done.stderr
     assert "examples/service.toml, which must give it what it needs" in done.stderr
-    (tmp_path / "examples").mkdir()
     cubes = '[cubes.needy]\nuse = "needy"\n[cubes.dictionary]\nuse = "dictionary"\n'
     (tmp_path / "examples" / "service.toml").write_text(f'[service]\nname = "words"\n{cubes}')
     found = json.loads(cubekit("test", tmp_path, "--json", **environment).stdout)["cubes"]
     broken = {cube["name"]: {rule["name"] for rule in cube["rules"] if not rule["kept"]} for cube in found}
     assert broken["needy"] == BARE - {"example"}
     assert broken["dictionary"] == BARE - {"example"} | {"conformance"}
+
+
+@pytest.mark.parametrize(
+    "cubes",
+    ["", "[cubes.needy]", "[cubes]\nneedy = 3", "[cubes.needy]\nuse = 3", '[cubes.needy]\nuse = "gone"', "[[cubes]]"],
+)
+def test_a_wrong_example_is_said(cubes: str, tmp_path: Path) -> None:
+    environment = distribution(tmp_path, {"needy": "Needy"}, NEEDY)
+    (tmp_path / "examples").mkdir()
+    (tmp_path / "examples" / "service.toml").write_text(f'[service]\nname = "words"\n{cubes}\n')
+    done = cubekit("test", tmp_path, **environment)
+    assert done.returncode == 4
+    assert re.search(r"service\.toml.* \[CK\d{3}\]", done.stderr)
+    assert "INTERNALERROR" not in done.stdout + done.stderr
+
+
+def test_what_nobody_provides_has_a_stand_in(tmp_path: Path) -> None:
+    source = NEEDY.replace("async def word(self) -> str: ...", STREAMED)
+    environment = distribution(tmp_path, {"needy": "Needy"}, source)
+    [found] = json.loads(cubekit("test", tmp_path, "--json", **environment).stdout)["cubes"]
+    assert {rule["name"] for rule in found["rules"] if not rule["kept"]} == BARE
+
+
+def test_a_readme_names_operations_by_their_whole_name(tmp_path: Path) -> None:
+    environment = distribution(tmp_path, {"needy": "Needy"}, NEEDY)
+    for text, missing in (("It has its say: `say`.", False), ("As is said, essays say_nothing.", True)):
+        (tmp_path / "README.md").write_text(text)
+        done = cubekit("check", tmp_path, **environment)
+        assert ('does not mention operation "say"' in done.stderr) is missing
+
+
+@pytest.mark.parametrize(
+    ("line", "wrong"),
+    [
+        ('dependencies = ["cubekit-core>=0.1,<0.2"]', False),
+        ('dependencies = ["Cubekit_Core[test] ~=0.1"]', False),
+        ('dynamic = ["dependencies"]', False),
+        ('dependencies = ["cubekit-core"]', True),
+        ('dependencies = ["cubekit-core-extras>=1"]', True),
+    ],
+)
+def test_the_versions_of_cubekit_are_named(line: str, wrong: bool, tmp_path: Path) -> None:
+    environment = distribution(tmp_path, {"needy": "Needy"}, NEEDY)
+    project = tmp_path / "pyproject.toml"
+    project.write_text(project.read_text().replace('dependencies = ["cubekit-core>=0.1,<0.2"]', line))
+    done = cubekit("check", tmp_path, **environment)
+    assert ("does not say which versions of cubekit" in done.stderr) is wrong
 
 
 def test_the_scale_needs_every_rule_below() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import os
 import threading
@@ -14,10 +15,13 @@ import pytest
 
 from cubekit.authoring.events import CubeStateChanged
 from cubekit.ground.diagnostics import CubekitError
-from cubekit.kit.calls import call, no_mistakes
+from cubekit.kit.calls import call
+from cubekit.kit.mistakes import no_mistakes, waiting_at
 from cubekit.kit.steps import Breakpoint, cancelled_life
 from cubekit.kit.subjects import Subject
 from cubekit.runtime.instances import State
+from cubekit.runtime.service import Service
+from cubekit.runtime.tickets import asyncio_runs
 from cubekit.testing import ControlledClock, crash
 
 _MOST_WAITS = 100
@@ -28,11 +32,15 @@ _LONGEST_PAUSE = 60
 @pytest.mark.rule("lifecycle")
 @pytest.mark.anyio
 async def test_it_starts_and_stops_twice(cube: Subject) -> None:
-    """The second time finds nothing of the first."""
+    """The second time finds nothing of the first, and nothing goes on when it has stopped."""
+    before = _tasks()
     for _ in range(2):
         async with cube.running() as (service, planned):
             assert service.instances[planned.name].state is State.RUNNING
         assert service.instances[planned.name].state is State.STOPPED
+    await anyio.wait_all_tasks_blocked()
+    left = {_where(cube, task.get_coro()) for task in _tasks() - before}
+    assert not left, f"still runs after the stop: {', '.join(sorted(left))}; begin it with self.tasks.start_soon"
 
 
 @pytest.mark.rule("configuration")
@@ -54,10 +62,11 @@ async def test_a_life_can_be_cancelled_wherever_it_waits(cube: Subject) -> None:
     """It ends, raises nothing of its own, and the next life is like the first."""
     for at in count(1):
         with anyio.CancelScope() as scope:
-            point = Breakpoint(scope, at)
+            point = Breakpoint(scope, at, cube.package)
             with cancelled_life(cube.descriptor.cube, point):
                 async with cube.running():
                     pass
+        assert not point.swallowed, point.swallowed[0]
         if not point.reached:
             break
         assert at < _MOST_WAITS, f"its lifecycle waits more than {_MOST_WAITS} times"
@@ -70,7 +79,7 @@ async def test_a_life_can_be_cancelled_wherever_it_waits(cube: Subject) -> None:
 async def test_it_stops_while_it_is_called(cube: Subject) -> None:
     """Every call ends with a result or a failure, and the stop reports nothing."""
     ended = started = 0
-    with no_mistakes():
+    with no_mistakes(cube.package):
         async with anyio.create_task_group() as tasks, cube.running() as (service, planned):
 
             async def ask(operation: Any, data: Any) -> None:
@@ -79,7 +88,7 @@ async def test_it_stops_while_it_is_called(cube: Subject) -> None:
                 await call(service, planned, operation, data)
                 ended += 1
 
-            for operation in cube.operations:
+            for operation in cube.methods:
                 for data in cube.inputs(operation, 3):
                     tasks.start_soon(ask, operation, data)
             await anyio.lowlevel.checkpoint()
@@ -91,11 +100,11 @@ async def test_it_stops_while_it_is_called(cube: Subject) -> None:
 async def test_it_is_healthy(cube: Subject) -> None:
     """Alone, and while others ask too."""
     async with cube.running() as (service, planned):
-        async with anyio.create_task_group() as tasks:
-            for _ in range(5):
-                tasks.start_soon(service.health.check)
-        said = (await service.health.check())[planned.name]
-    assert said.status == "pass", f"its health is {said.status}: {said.output}"
+        with no_mistakes(cube.package):
+            async with anyio.create_task_group() as tasks:
+                for _ in range(5):
+                    tasks.start_soon(service.health.check)
+        await _check_health(cube, service, planned.name)
 
 
 @pytest.mark.rule("restart")
@@ -103,7 +112,7 @@ async def test_it_is_healthy(cube: Subject) -> None:
 async def test_it_starts_again_after_a_crash(cube: Subject) -> None:
     """The new object is healthy and answers."""
     clock = ControlledClock()
-    async with cube.running(clock) as (service, planned):
+    async with cube.running(clock, crashes=1) as (service, planned):
         with service.bus.subscribe(CubeStateChanged) as changes:
             await crash(service, planned.name)
             async with anyio.create_task_group() as tasks:
@@ -112,10 +121,10 @@ async def test_it_starts_again_after_a_crash(cube: Subject) -> None:
                     if change.instance == planned.name and change.after == State.RUNNING:
                         break
                 tasks.cancel_scope.cancel()
-        assert (await service.health.check())[planned.name].status == "pass"
-        with no_mistakes():
-            for operation in cube.operations:
-                for data in cube.inputs(operation, 1):
+        await _check_health(cube, service, planned.name)
+        for operation in cube.methods:
+            for data in cube.inputs(operation, 1):
+                with no_mistakes(cube.package, data):
                     await call(service, planned, operation, data)
 
 
@@ -135,12 +144,32 @@ def test_further_lives_leave_nothing_behind(cube: Subject) -> None:
 @pytest.mark.rule("side-by-side")
 @pytest.mark.anyio
 async def test_two_instances_run_in_one_service(cube: Subject) -> None:
-    """Both are healthy; an exclusive cube need not."""
+    """Both are healthy, and what is asked of one leaves no trace in the other; an exclusive cube need not."""
     if cube.descriptor.cube.exclusive:
         return
     async with cube.running(also="kit-second") as (service, planned):
-        health = await service.health.check()
-        assert {health[name].status for name in (planned.name, "kit-second")} == {"pass"}
+        await _check_health(cube, service, planned.name, "kit-second")
+        for operation in cube.methods:
+            for data in cube.inputs(operation, 1):
+                await call(service, planned, operation, data)
+    shared = cube.changed_in_class()
+    assert not shared, f"both instances share {', '.join(shared)}, which belongs to the class: make it in __init__"
+
+
+def _tasks() -> set[asyncio.Task[Any]]:
+    """The tasks of the event loop; trio has none that nobody waits for."""
+    return asyncio.all_tasks() if asyncio_runs() else set()
+
+
+def _where(cube: Subject, work: Any) -> str:
+    return waiting_at(cube.package, work) or work.__qualname__
+
+
+async def _check_health(cube: Subject, service: Service, *names: str) -> None:
+    with no_mistakes(cube.package):
+        found = await service.health.check(*names)
+    for name, said in found.items():
+        assert said.status == "pass", f"the health of {name} is {said.status}: {said.output}"
 
 
 async def _let_time_pass(clock: ControlledClock) -> None:
@@ -159,7 +188,7 @@ def _problems(cube: Subject, config: dict[str, Any]) -> set[str]:
 
 async def _live(cube: Subject) -> None:
     async with cube.running() as (service, planned):
-        for operation in cube.operations:
+        for operation in cube.methods:
             for data in cube.inputs(operation, 1):
                 await call(service, planned, operation, data)
 
