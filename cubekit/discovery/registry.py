@@ -12,7 +12,7 @@ from cubekit.ground.colours import Colour
 from cubekit.ground.diagnostics import CubekitError, Diagnostic
 from cubekit.ground.toml_lines import TomlFile, read_toml
 from cubekit.ground.validation import validation_diagnostics
-from cubekit.ground.versions import Version, parse_range, parse_versioned_name, split_use
+from cubekit.ground.versions import Version, parse_range, parse_versioned_name, rank, split_use
 
 __all__ = [
     "DistributionRelease",
@@ -138,15 +138,11 @@ class RegistryEntry(_Table):
     def newest(self) -> Release | None:
         """The newest release that is not yanked, and no pre-release if there is another."""
         usable = [release for release in self.releases if release.yanked is None]
-        return max(usable, key=lambda one: _rank(Version(one.version)), default=None)
+        return max(usable, key=lambda one: rank(one.version), default=None)
 
     def release(self, version: str) -> Release | None:
         """The release of a version, however that is spelled."""
         return next((one for one in self.releases if Version(one.version) == Version(version)), None)
-
-
-def _rank(version: Version) -> tuple[bool, Version]:
-    return not version.is_prerelease, version
 
 
 class RegistryReference(_Table):
@@ -172,7 +168,7 @@ class Registry(_Table):
     def _one_release_for_one_version(self) -> Registry:
         entries: list[tuple[str, RegistryEntry | SupportEntry]] = [*self.cubes.items(), *self.distributions.items()]
         for name, entry in entries:
-            versions = [release.version for release in entry.releases]
+            versions = [Version(release.version) for release in entry.releases]
             if twice := {version for version in versions if versions.count(version) > 1}:
                 raise ValueError(f'one release for one version: "{name}" has {min(twice)} twice')
         return self

@@ -67,10 +67,20 @@ def build(
     requires: Sequence[str] = ("cubekit-core>=0.1,<0.2",),
     owner: str = "Ada",
     declared: str = "",
+    extras: Sequence[str] = (),
 ) -> Path:
     """Make a distribution's directory with what its author builds into ``dist``; return the directory."""
     place = directory / f"{name}-{version}"
-    wheel_of(place / "dist", name, version, modules=modules, cubes=cubes or {}, requires=requires, owner=owner)
+    wheel_of(
+        place / "dist",
+        name,
+        version,
+        modules=modules,
+        cubes=cubes or {},
+        requires=requires,
+        owner=owner,
+        extras=extras,
+    )
     project = f'[project]\nname = "{name}"\nversion = "{version}"\n[tool.cubekit]\n{declared}'
     (place / "pyproject.toml").write_text(project, "utf-8")
     return place
@@ -85,6 +95,7 @@ def wheel_of(
     cubes: dict[str, str],
     requires: Sequence[str] = (),
     owner: str = "Ada",
+    extras: Sequence[str] = (),
 ) -> Path:
     """Build a wheel."""
     directory.mkdir(parents=True, exist_ok=True)
@@ -92,6 +103,7 @@ def wheel_of(
     metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\nSummary: A {name}\nAuthor: {owner}\n"
     metadata += "Keywords: polite,greeting\nLicense-Expression: MIT\n"
     metadata += "".join(f"Requires-Dist: {text}\n" for text in requires)
+    metadata += "".join(f"Provides-Extra: {extra}\n" for extra in extras)
     entries = "".join(f"{cube} = {target}\n" for cube, target in cubes.items())
     content = {f"{module}.py": text for module, text in modules.items()} | {
         f"{stem}.dist-info/METADATA": metadata,

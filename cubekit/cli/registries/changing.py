@@ -79,7 +79,7 @@ def remove(
     """Take a cube out of service file, lock and environment. Imports nothing, so it works on a broken cube."""
     from cubekit.composition.documents import service_path
     from cubekit.ground.toml_lines import read_toml
-    from cubekit.registry.changes import needed, requirements_of
+    from cubekit.registry.dependencies import reached, requirements_of
     from cubekit.registry.installer import uninstall
     from cubekit.registry.lock import lock_path, read_lock, write_lock
     from cubekit.registry.service_edits import remove_cubes, users_of
@@ -97,7 +97,7 @@ def remove(
     cubes = [cube for cube in before.cubes if cube.name != name]
     # Other cubes that are in the lock may come from the same distribution.
     distributions = sorted({claim.distribution for claim in claims} - {cube.distribution for cube in cubes})
-    names = needed(requirements_of(cube.distribution) for cube in cubes)
+    names = reached((requirements_of(cube.distribution) for cube in cubes), requirements_of)
     kept = [one for one in before.distributions if one.name in names]
     left = [one.name for one in before.distributions if one.name not in names]
     done = "would be removed" if dry_run else "removed"
