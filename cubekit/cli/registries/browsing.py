@@ -9,7 +9,7 @@ import typer
 
 from cubekit.cli.console import console, table
 from cubekit.cli.options import Json, Service
-from cubekit.cli.registries.project import Offline, RegistryPath, local_registry, open_project, shelf_for
+from cubekit.cli.registries.project import CubeName, Offline, RegistryPath, local_registry, open_project, shelf_for
 from cubekit.discovery import scan
 from cubekit.ground.colours import Colour
 from cubekit.ground.diagnostics import CubekitError, Diagnostic
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from cubekit.registry.shelf import Found
 
 __all__ = ["diff", "outdated", "search", "show"]
-
-Name = Annotated[str, typer.Argument(help="Name of a cube.")]
 
 
 def search(
@@ -45,7 +43,7 @@ def search(
     console.data(text, {"cubes": found})
 
 
-def show(name: Name, registry: RegistryPath = None, offline: Offline = False, json: Json = False) -> None:
+def show(name: CubeName, registry: RegistryPath = None, offline: Offline = False, json: Json = False) -> None:
     """Show what a registry says of a cube: owners, contracts, permissions, releases."""
     found = shelf_for(registry, Path(), offline=offline).get(name)
     entry = found.entry
@@ -77,7 +75,7 @@ def show(name: Name, registry: RegistryPath = None, offline: Offline = False, js
 
 
 def diff(
-    name: Name,
+    name: CubeName,
     old: Annotated[str | None, typer.Argument(help="A version; default the installed one.")] = None,
     new: Annotated[str | None, typer.Argument(help="A version; default the newest.")] = None,
     registry: RegistryPath = None,
