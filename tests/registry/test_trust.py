@@ -152,7 +152,13 @@ def test_a_registry_that_was_changed_and_not_signed(environment: Environment, si
     change(signed / "registry.toml", "A cubekit-greeter", "Another")
     (problem,) = environment.refused(5, "check", signed)
     assert (problem["code"], problem["message"]) == ("CK609", "registry.toml is not what was signed")
-    environment.ok("publish", "--to", signed, "--keys", keys)
+    # Nor does the job that signs it every month vouch for who did that, whatever else it is asked to do.
+    for arguments in (["publish"], ["publish", "--new-key"], ["yank", "host", "1.0.0", "--reason", "bad"]):
+        (problem,) = environment.refused(5, *arguments, "--to", signed, "--keys", keys)
+        assert problem["code"] == "CK609"
+        assert "registry.toml was changed since it was signed" in problem["message"]
+        assert problem["fix"].endswith("--sign-changes")
+    environment.ok("publish", "--to", signed, "--keys", keys, "--sign-changes")
     assert environment.ok("check", signed)["valid"]
 
 
@@ -205,6 +211,15 @@ def test_a_signing_key_in_wrong_hands(
     shutil.rmtree(signed)
     shutil.copytree(before, signed)
     assert refused(environment, service)["code"] == "CK609"
+
+
+def test_keys_that_others_can_read(environment: Environment, signed: Path, keys: Path) -> None:
+    (keys / "signing.pem").chmod(0o640)
+    (problem,) = environment.refused(4, "publish", "--to", signed, "--keys", keys)
+    assert problem["message"] == f"others on this machine may read the key {keys / 'signing.pem'}"
+    (problem,) = environment.refused(4, "publish", "--to", signed, "--keys", signed / "private" / "keys")
+    assert (problem["code"], problem["fix"]) == ("CK612", "keep them outside of its directory: --keys ../keys")
+    assert not (signed / "private").exists()
 
 
 def test_a_missing_key(environment: Environment, signed: Path, keys: Path) -> None:
@@ -314,7 +329,7 @@ def test_a_release_never_changes(environment: Environment, registry: Path, tmp_p
     before = (registry / "registry.toml").read_bytes()
     environment.ok("publish", first, "--to", registry)
     assert (registry / "registry.toml").read_bytes() == before
-    changed = plain(tmp_path / "changed", "plain", declared='permissions = ["gpu"]\n', owner="Eve")
+    changed = plain(tmp_path / "changed", "plain", declared='permissions = ["gpu"]\n', owner="Ada,Eve")
     (problem,) = environment.refused(4, "publish", changed, "--to", registry)
     assert problem["code"] == "CK612"
     files = "cubekit_plain-1.0.0-py3-none-any.whl, permissions"

@@ -29,6 +29,7 @@ __all__ = [
     "RegistryPath",
     "ServiceOption",
     "changing",
+    "changing_registry",
     "finish",
     "local_registry",
     "open_project",
@@ -115,8 +116,18 @@ def changing(service: Path) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def changing_registry(directory: Path) -> Iterator[None]:
+    """Let one command at a time change a registry's directory."""
+    from cubekit.registry.files import alone
+
+    directory.mkdir(parents=True, exist_ok=True)
+    with alone(directory, _wait):
+        yield
+
+
 def _wait() -> None:
-    console.progress("waiting for another command that changes the service or this environment")
+    console.progress("waiting for another command to end, which changes the same")
 
 
 def finish(problems: Sequence[Diagnostic], subject: str) -> None:
