@@ -15,14 +15,20 @@ from cubekit.ground.validation import validation_diagnostics
 from cubekit.ground.versions import Version, parse_range, parse_versioned_name, rank, split_use
 
 __all__ = [
+    "CubeName",
+    "DistributionName",
     "DistributionRelease",
     "Permission",
+    "Provided",
     "Registry",
     "RegistryEntry",
     "RegistryReference",
     "Release",
     "ReleaseFile",
+    "ReleaseVersion",
+    "Required",
     "SupportEntry",
+    "Text",
     "json_schema",
     "load_registry",
     "read_registry",
@@ -69,9 +75,19 @@ def _distribution(text: str) -> str:
     return text
 
 
-Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
+Text = Annotated[
+    str,
+    # A line of its own, without what moves the cursor of a terminal: it is shown to people who do not know its author.
+    StringConstraints(
+        min_length=1, strip_whitespace=True, pattern=r"^[^\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]*$"
+    ),
+]
 CubeName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$")]
+DistributionName = Annotated[Text, AfterValidator(_distribution)]
+ReleaseVersion = Annotated[Text, AfterValidator(_version)]
 FileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+!-]*\.(whl|tar\.gz)$")]
+Provided = Annotated[Text, AfterValidator(_provided)]
+Required = Annotated[Text, AfterValidator(_required)]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -89,7 +105,7 @@ class ReleaseFile(_Table):
 class DistributionRelease(_Table):
     """One version of a distribution, which never changes but for being yanked."""
 
-    version: Annotated[Text, AfterValidator(_version)]
+    version: ReleaseVersion
     publisher: Text
     yanked: Text | None = None
     """Why nobody should install it any more."""
@@ -101,8 +117,8 @@ class Release(DistributionRelease):
 
     api: Annotated[Text, AfterValidator(_range)]
     """The versions of cubekit-core that it runs with."""
-    provides: list[Annotated[str, AfterValidator(_provided)]] = []
-    requires: list[Annotated[str, AfterValidator(_required)]] = []
+    provides: list[Provided] = []
+    requires: list[Required] = []
     """Contracts without which it cannot start; optional ones are not listed."""
     permissions: list[Permission] = []
 
@@ -119,7 +135,7 @@ class RegistryEntry(_Table):
     """``[cubes.NAME]``: one known cube."""
 
     colour: Annotated[Colour, Field(strict=False)]
-    distribution: Annotated[Text, AfterValidator(_distribution)]
+    distribution: DistributionName
     """What is installed. No other distribution may offer the cube."""
     summary: Text
     licence: Text | None = None
@@ -161,7 +177,7 @@ class Registry(_Table):
 
     version: Literal[1] = Field(default=1, alias="schema")
     cubes: dict[CubeName, RegistryEntry] = {}
-    distributions: dict[Annotated[str, AfterValidator(_distribution)], SupportEntry] = {}
+    distributions: dict[DistributionName, SupportEntry] = {}
     registries: dict[CubeName, RegistryReference] = {}
 
     @model_validator(mode="after")

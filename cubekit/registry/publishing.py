@@ -85,7 +85,7 @@ def publish(cube: Path, directory: Path) -> Publication:
         entry.update(about, colour=first.cubes[name][0], distribution=first.distribution, lifecycle=declared.lifecycle,
                      licence=_licence(first), keywords=_keywords(first))  # fmt: skip
         _add(entry["releases"], {**release, **_promises(descriptor, first, declared, metadata)}, metadata)
-    changed = Registry.model_validate(data)
+    changed = _valid(data)
     for path in files:
         write_whole(directory / "files" / path.name, path.read_bytes())
     save_registry(directory, changed)
@@ -110,7 +110,7 @@ def yank(directory: Path, name: str, version: str, reason: str | None) -> None:
         raise CubekitError(Diagnostic("CK602", message, fix=f"cubekit registry show {name}"))
     for release in found:
         release["yanked"] = reason
-    save_registry(directory, Registry.model_validate(data))
+    save_registry(directory, _valid(data))
 
 
 def save_registry(directory: Path, registry: Registry) -> None:
@@ -123,6 +123,15 @@ def save_registry(directory: Path, registry: Registry) -> None:
         head.append(line)
     data = registry.model_dump(mode="json", by_alias=True, exclude_defaults=True)
     write_whole(path, "\n".join([*head, to_toml({"schema": 1, **data})]))
+
+
+def _valid(data: dict[str, Any]) -> Registry:
+    try:
+        return Registry.model_validate(data)
+    except ValidationError as error:
+        wrong = [f"{'.'.join(map(str, one['loc']))} = {one['input']!r}: {one['msg']}" for one in error.errors()]
+        message = "readers could not read a registry with it"
+        raise CubekitError(Diagnostic("CK612", message, found="\n".join(wrong), fix="say it on one line")) from error
 
 
 def _load(directory: Path) -> Registry:

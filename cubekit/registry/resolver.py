@@ -21,7 +21,7 @@ from cubekit.ground.versions import (
 from cubekit.registry.shelf import Found, Shelf
 from cubekit.registry.wheels import best_wheel
 
-__all__ = ["Choice", "resolve"]
+__all__ = ["Choice", "obstacle", "resolve"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,18 @@ def resolve(
     return _Search(shelf, preferred or {}, installed or {}).run(dict(wanted))
 
 
+def obstacle(release: Release, versions: SpecifierSet, installed: str | None) -> str | None:
+    """Why a release cannot be taken, withdrawn or not; None if it can."""
+    if not admits(versions, release.version):
+        return f"not {range_text(versions)}"
+    if not admits(parse_range(release.api), __version__):
+        return f"for cubekit-core {release.api}, and this is {__version__}"
+    is_here = not release.files and installed is not None and Version(installed) == Version(release.version)
+    if best_wheel(release) is None and not is_here:
+        return "no wheel for this Python and system"
+    return None
+
+
 @dataclass
 class _Search:
     shelf: Shelf
@@ -85,14 +97,10 @@ class _Search:
         """The releases that may be taken, the preferred one first and then the newest."""
         reasons, admitted, yanked = [], [], []
         for release in found.entry.releases:
-            if not admits(versions, release.version):
-                reasons.append(f"{release.version}: not {range_text(versions)}")
-            elif not admits(parse_range(release.api), __version__):
-                reasons.append(f"{release.version}: for cubekit-core {release.api}, and this is {__version__}")
+            if reason := obstacle(release, versions, self.installed.get(found.name)):
+                reasons.append(f"{release.version}: {reason}")
             elif release.yanked is not None:
                 yanked.append(release)
-            elif best_wheel(release) is None and not self._is_here(found.name, release):
-                reasons.append(f"{release.version}: no wheel for this Python and system")
             else:
                 admitted.append(Choice(found, release))
         if yanked and not admitted:
@@ -109,10 +117,6 @@ class _Search:
             )
         kept = self.preferred.get(found.name)
         return sorted(admitted, key=lambda one: _rank(one.release.version, kept), reverse=True)
-
-    def _is_here(self, name: str, release: Release) -> bool:
-        here = self.installed.get(name)
-        return not release.files and here is not None and Version(here) == Version(release.version)
 
     def _assign(self, names: list[str], chosen: dict[str, Choice]) -> dict[str, Choice] | set[str]:
         """A choice for every name; or the names without a change of which there is none.

@@ -5,6 +5,8 @@ from __future__ import annotations
 import tomllib
 from pathlib import Path
 
+import pytest
+
 from tests.registry.conftest import SERVICE
 from tests.registry.market import GREETER, Environment, build, plain, wheel_of
 
@@ -89,6 +91,50 @@ def test_cubes_stay_in_their_version_until_they_are_upgraded(environment: Enviro
     assert environment.ok("lock", cwd=service)["cubes"] == []
     (change,) = environment.ok("lock", "--upgrade", cwd=service)["cubes"]
     assert (change["from"], change["to"], change["newPermissions"]) == ("1.0.0", "1.1.0", [])
+
+
+def test_the_version_that_an_upgrade_would_take_is_told(
+    environment: Environment, service: Path, registry: Path, tmp_path: Path
+) -> None:
+    later = ["cubekit-core>=7"]
+    environment.ok("publish", *(plain(tmp_path, "plain", version) for version in ("1.0", "1.1", "2.0rc1")),
+                   plain(tmp_path, "plain", "1.2", requires=later), "--to", registry)  # fmt: skip
+    (service / "service.toml").write_text(SERVICE + '[cubes.plain]\nuse = "plain"\n', "utf-8")
+    (one,) = environment.ok("outdated", cwd=service)["cubes"]
+    assert (one["has"], one["admitted"], one["newest"]) == (None, "1.1", "1.2")
+    assert environment.ok("lock", "--upgrade", cwd=service)["cubes"][0]["to"] == "1.1"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ('version = "1.1.0"', 'version = "abc"'),
+        ('name = "greeting-contract"', 'name = "x\\n--index-url https://example.org\\ny"'),
+        ('registry = "company"', 'registry = ""'),
+        ('provides = ["test.greeting@1.0"]', 'provides = ["test.greeting"]'),
+    ],
+)
+def test_a_lock_that_nobody_wrote(environment: Environment, service: Path, before: str, after: str) -> None:
+    environment.ok("add", "greeter", cwd=service)
+    path = service / "cubekit.lock"
+    text = path.read_text("utf-8")
+    assert before in text
+    path.write_text(text.replace(before, after), "utf-8")
+    line = text.partition(before)[0].count("\n") + 1
+    for arguments in (["lock", "--check"], ["verify"], ["add"], ["outdated"], ["remove", "greeter"]):
+        (problem,) = environment.refused(4, *arguments, cwd=service)
+        assert (problem["code"], problem["file"], problem["line"]) == ("CK104", "cubekit.lock", line)
+
+
+def test_a_lock_tells_contracts_of_similar_names_apart(
+    environment: Environment, service: Path, registry: Path, tmp_path: Path
+) -> None:
+    environment.ok("add", "host", cwd=service)
+    path = service / "cubekit.lock"
+    path.write_text(path.read_text("utf-8").replace("test.greeting>=", "test.greetings>="), "utf-8")
+    (service / "service.toml").write_text(SERVICE + '[cubes.host]\nuse = "host"\n', "utf-8")
+    (problem,) = environment.refused(4, "lock", "--check", cwd=service)
+    assert problem["message"] == 'the lock has the cube "greeter", which the service does not use'
 
 
 def test_releases_that_do_not_fit_are_refused_with_what_was_looked_at(environment: Environment, service: Path) -> None:

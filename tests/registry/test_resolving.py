@@ -125,6 +125,14 @@ def test_nobody_provides() -> None:
     assert problem.message == '"shop" requires the contract test.store, which no cube of any registry provides'
 
 
+def test_a_name_without_a_release_belongs_to_its_registry_all_the_same() -> None:
+    """Else pip would take its distribution from an index."""
+    owner = shelf(one=[]).releases("one")
+    assert owner is not None
+    assert list(owner[1]) == []
+    assert shelf(one=[]).releases("other") is None
+
+
 def test_a_withdrawn_release_is_taken_by_nobody() -> None:
     known = shelf(one=[release("1.0"), release("1.1", yanked="loses data")])
     assert chosen(known, "one") == {"one": "1.0"}

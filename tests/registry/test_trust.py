@@ -290,7 +290,7 @@ def test_a_cube_moves_to_no_other_registry_by_itself(environment: Environment, s
     change(file, "[registries.other]", "[registries.other]\npriority = 5")
     (problem,) = environment.refused(5, "lock", cwd=service)
     assert problem["code"] == "CK607"
-    assert problem["message"].startswith("two registries of one priority give the cube")
+    assert problem["message"] == 'two registries of one priority say different things of "greeter"'
     change(file, "[registries.other]\npriority = 5", "[registries.other]\npriority = 6")
     for arguments in (["lock", "--check"], ["verify"]):
         problem, *_ = environment.refused(5, *arguments, cwd=service)
@@ -298,6 +298,28 @@ def test_a_cube_moves_to_no_other_registry_by_itself(environment: Environment, s
             "CK607",
             'the cube "greeter" is locked from elsewhere than its name belongs to',
         )
+
+
+def test_two_registries_of_one_priority_with_other_files(
+    environment: Environment, service: Path, registry: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(registry, tmp_path / "other")
+    with (service / "registry.toml").open("a") as file:
+        file.write('[registries.other]\nsource = "../other"\npriority = 5\n')
+    environment.ok("add", "greeter", "--dry-run", cwd=service)  # a mirror
+    others = tmp_path / "other" / "registry.toml"
+    wheel = "cubekit_greeter-1.1.0-py3-none-any.whl"
+    before = sha256_of(registry / "files" / wheel)
+    change(others, before, "0" * 64)
+    for arguments in (["add", "greeter"], ["show", "greeter"]):
+        (problem,) = environment.refused(5, *arguments, cwd=service)
+        assert problem["message"] == 'two registries of one priority say different things of "greeter"'
+        assert problem["found"] == f"{wheel} in company\nanother {wheel} in other"
+    change(others, "0" * 64, before)
+    contract = "greeting_contract-1.0.0-py3-none-any.whl"
+    change(others, sha256_of(registry / "files" / contract), "0" * 64)
+    (problem,) = environment.refused(5, "add", "greeter", cwd=service)
+    assert problem["message"] == 'two registries of one priority say different things of "greeting-contract"'
 
 
 def test_the_same_name_in_a_registry_of_higher_priority(

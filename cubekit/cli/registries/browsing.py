@@ -100,17 +100,19 @@ def outdated(
     service: Service = Path(), registry: RegistryPath = None, offline: Offline = False, json: Json = False
 ) -> None:
     """Show which cubes of a service are locked or installed in a release that is not the newest, or withdrawn."""
-    from cubekit.ground.versions import Version, admits
+    from cubekit.ground.versions import Version, rank
+    from cubekit.registry.resolver import obstacle
 
     project = open_project(service)
     shelf = shelf_for(registry, project.service, offline=offline)
     rows, payload = [["CUBE", "HAS", "ADMITTED", "NEWEST", ""]], []
     for name, (versions, _) in project.wanted.items():
         entry, locked, installed = shelf.get(name).entry, project.lock.get(name), scan().get(name)
-        has = locked.version if locked else installed.version if installed else None
+        here = installed.version if installed else None
+        has = locked.version if locked else here
         newest = entry.newest.version if entry.newest else None
-        usable = [one.version for one in entry.releases if one.yanked is None and admits(versions, one.version)]
-        admitted = max(usable, key=Version, default=None)
+        usable = [one for one in entry.releases if one.yanked is None and not obstacle(one, versions, here)]
+        admitted = max((one.version for one in usable), key=rank, default=None)
         current = entry.release(has) if has else None
         yanked = current.yanked if current else None
         if yanked is None and has is not None and (newest is None or Version(has) >= Version(newest)):
