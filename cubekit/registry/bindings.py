@@ -12,7 +12,7 @@ from cubekit.registry.resolver import Choice
 from cubekit.registry.shelf import Shelf
 from cubekit.registry.wheels import Wheel
 
-__all__ = ["check_bindings", "check_brought", "check_offers"]
+__all__ = ["check_bindings", "check_brought", "check_offers", "moved"]
 
 
 def check_bindings(choices: Iterable[Choice], lock: Lock, installed: Catalogue) -> None:
@@ -49,6 +49,29 @@ def check_bindings(choices: Iterable[Choice], lock: Lock, installed: Catalogue) 
         ]
     if problems:
         raise CubekitError(problems)
+
+
+def moved(lock: Lock, shelf: Shelf) -> list[Diagnostic]:
+    """Why locked distributions that are no cubes belong elsewhere than when they were locked (CK607)."""
+    problems = []
+    for one in lock.distributions:
+        owner = shelf.releases(one.name)
+        now = owner[0].name if owner else None
+        if now != one.registry:
+            problems.append(
+                Diagnostic(
+                    "CK607",
+                    f"{one.name} would come from elsewhere than before",
+                    needed=f"{_place_of(one.registry)}, as cubekit.lock says",
+                    found=_place_of(now),
+                    fix=f"if that is meant: delete {one.name} from cubekit.lock, and lock again",
+                )
+            )
+    return problems
+
+
+def _place_of(registry: str | None) -> str:
+    return f'registry "{registry}"' if registry else "pip's own index"
 
 
 def check_offers(wheels: Iterable[Wheel], shelf: Shelf) -> None:

@@ -10,13 +10,14 @@ from cubekit.discovery import Catalogue
 from cubekit.discovery.registry import ReleaseFile
 from cubekit.ground.diagnostics import CubekitError
 from cubekit.ground.versions import SpecifierSet
-from cubekit.registry.bindings import check_bindings, check_brought, check_offers
+from cubekit.registry.bindings import check_bindings, check_brought, check_offers, moved
 from cubekit.registry.dependencies import reached, requirements_of
 from cubekit.registry.installer import brought_by, fetch, install, support_for
 from cubekit.registry.lock import Lock, LockedDistribution, locked
 from cubekit.registry.records import is_altered
 from cubekit.registry.resolver import Choice, resolve
 from cubekit.registry.shelf import Shelf
+from cubekit.registry.sources import Source
 from cubekit.registry.verification import registry_problems
 from cubekit.registry.wheels import Wheel, best_wheel
 
@@ -34,6 +35,8 @@ class Changes:
     """What pip takes from its own indexes."""
     brought: Sequence[LockedDistribution]
     """All that pip will install, cubes included."""
+    sources: Collection[Source]
+    """The registries that the wheels come from."""
     lock: Lock
 
     def carry_out(self) -> None:
@@ -61,8 +64,9 @@ def prepare(
     here = {cube.name: cube.version for cube in installed.cubes}
     choices = resolve(wanted, shelf, preferred=preferred, installed=here)
     check_bindings(choices.values(), lock, installed)
-    if changed := [problem for problem in registry_problems(lock, shelf) if problem.code == "CK606"]:
-        raise CubekitError(changed)  # to lock the new hash would be to accept it
+    changed = [problem for problem in registry_problems(lock, shelf) if problem.code == "CK606"]
+    if refused := [*moved(lock, shelf), *changed]:
+        raise CubekitError(refused)  # to lock the new hash, or from the new place, would be to accept it
     cubes = []
     for choice in choices.values():
         if best_wheel(choice.release) is not None:  # None for what is installed and listed without files: a checkout
@@ -81,12 +85,16 @@ def prepare(
     names = reached(
         (wheel.requires for wheel in wheels), lambda name: coming[name] if name in coming else requirements_of(name)
     )
-    distributions = [*map(_as_locked, support), *foreign]
+    distributions = [*(_as_locked(wheel, shelf) for wheel in support), *foreign]
     return Changes(
         choices=choices,
         wheels=wheels,
         from_index=foreign,
-        brought=[*(one.distribution for one in brought), *(_as_locked(wheel) for wheel in wheels if is_altered(wheel))],
+        brought=[
+            *(one.distribution for one in brought),
+            *(_as_locked(wheel, shelf) for wheel in wheels if is_altered(wheel)),
+        ],
+        sources={owner[0] for wheel in wheels if (owner := shelf.releases(wheel.distribution))},
         lock=locked(choices.values(), _merged(distributions, lock.distributions, names)),
     )
 
@@ -120,9 +128,11 @@ def version_of(distribution: str) -> str | None:
         return None
 
 
-def _as_locked(wheel: Wheel) -> LockedDistribution:
+def _as_locked(wheel: Wheel, shelf: Shelf) -> LockedDistribution:
+    owner = shelf.releases(wheel.distribution)
     file = ReleaseFile(name=wheel.path.name, sha256=wheel.sha256)
-    return LockedDistribution(name=wheel.distribution, version=wheel.version, files=[file])
+    registry = owner[0].name if owner else None
+    return LockedDistribution(name=wheel.distribution, version=wheel.version, registry=registry, files=[file])
 
 
 def _merged(

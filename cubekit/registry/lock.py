@@ -38,6 +38,8 @@ class LockedDistribution(_Table):
 
     name: DistributionName
     version: ReleaseVersion
+    registry: Text | None = None
+    """The registry that the name belongs to; None for what pip took from its own indexes."""
     files: list[ReleaseFile] = []
     """Of the systems on which it was locked."""
 

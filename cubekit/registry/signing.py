@@ -1,7 +1,8 @@
 """Signs a registry's directory as a TUF repository, so that readers notice what was changed, rolled back or held back.
 
 Needs the extra ``trust``. Everything new is written under new names; ``timestamp.json``, which points at it, comes last
-and in one step, so that readers see the old registry or the new one.
+and in one step, so that readers see the old registry or the new one. Only a new key takes two: until the second is
+done, readers are refused, as what the old key has signed may be somebody else's.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ from cubekit.discovery.cubes import normalised
 from cubekit.discovery.registry import DistributionRelease
 from cubekit.ground.diagnostics import CubekitError, Diagnostic
 from cubekit.ground.versions import Version
+from cubekit.registry.bindings import moved
 from cubekit.registry.installer import fetch
 from cubekit.registry.lock import Lock, LockedCube, LockedDistribution
 from cubekit.registry.records import changed
@@ -32,14 +33,15 @@ def verify(lock: Lock, shelf: Shelf, installed: Catalogue) -> list[Diagnostic]:
 
 def registry_problems(lock: Lock, shelf: Shelf) -> list[Diagnostic]:
     """Return what the registries say of locked releases otherwise than when they were locked."""
-    problems: list[Diagnostic] = []
+    problems = moved(lock, shelf)
     for cube in lock.cubes:
         try:
             problems += _belonging(cube, shelf.get(cube.name))
         except CubekitError as error:  # no registry has it any more
             problems += error.diagnostics
     for other in lock.distributions:
-        if (owner := shelf.releases(other.name)) is not None:
+        owner = shelf.releases(other.name)
+        if owner is not None and owner[0].name == other.registry:
             problems += _listed(other, owner[0].name, owner[1])
     return problems
 
@@ -130,6 +132,6 @@ def _differences(wanted: LockedCube | LockedDistribution, name: str, shelf: Shel
 def _record(wanted: LockedCube | LockedDistribution, name: str, found: Distribution, shelf: Shelf) -> str | None:
     """What was installed: by the locked wheel, which nobody can forge, or for what an index had by what pip wrote."""
     owner = shelf.releases(name)
-    if owner is not None and wanted.files:
+    if owner is not None and owner[0].name == wanted.registry and wanted.files:
         return fetch(owner[0], name, wanted.version, wanted.files).record
     return found.read_text("RECORD")

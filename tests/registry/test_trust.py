@@ -300,6 +300,28 @@ def test_a_cube_moves_to_no_other_registry_by_itself(environment: Environment, s
         )
 
 
+def test_a_dependency_moves_to_no_registry_by_itself(
+    environment: Environment, service: Path, registry: Path, tmp_path: Path
+) -> None:
+    """A registry, be it of the lowest priority, could else take over any name of the index that was free so far."""
+    wheel_of(environment.index, "elsewhere", "1.0.0", modules={"elsewhere": ""}, cubes={})
+    environment.ok("publish", plain(tmp_path, "needy", requires=["cubekit-core>=0.1,<0.2", "elsewhere"]),
+                   "--to", registry)  # fmt: skip
+    environment.ok("add", "needy", "greeter", cwd=service)
+    locked = tomllib.loads((service / "cubekit.lock").read_text("utf-8"))["distributions"]
+    assert [(one["name"], one.get("registry")) for one in locked] == [
+        ("elsewhere", None), ("greeting-contract", "company")]  # fmt: skip
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "registry.toml").write_text('[distributions.elsewhere]\nsummary = "Mine now"\n', "utf-8")
+    with (service / "registry.toml").open("a") as file:
+        file.write('[registries.other]\nsource = "../other"\npriority = -5\n')
+    for arguments in (["lock"], ["lock", "--check"], ["add"], ["verify"]):
+        (problem,) = environment.refused(5, *arguments, cwd=service)
+        assert (problem["code"], problem["found"]) == ("CK607", 'registry "other"')
+        assert problem["message"] == "elsewhere would come from elsewhere than before"
+
+
 def test_two_registries_of_one_priority_with_other_files(
     environment: Environment, service: Path, registry: Path, tmp_path: Path
 ) -> None:
@@ -380,6 +402,9 @@ def served(directory: Path) -> Iterator[str]:
 def test_any_web_server_can_serve_a_registry(environment: Environment, service: Path, signed: Path, root: str) -> None:
     with served(signed) as url:
         (service / "registry.toml").write_text(f'[registries.company]\nsource = "{url}"\n{root}', "utf-8")
+        planned = environment.run("registry", "add", "greeter", "--dry-run", cwd=service)
+        warning = "whoever runs its server, or is on the way to it, chooses what you install"
+        assert (warning in planned.stdout) is not bool(root)
         added = environment.ok("add", "greeter", cwd=service)
         assert added["unsigned"] == ([] if root else ["company"])
         assert environment.ok("verify", cwd=service)["valid"]

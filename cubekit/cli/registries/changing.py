@@ -242,13 +242,15 @@ def _told(project: Project, changes: Changes, uses: dict[str, str], *, dry_run: 
     text += [f'service file: [cubes.{name}] use = "{use}"' for name, use in uses.items()]
     if any(row["newPermissions"] for row in rows):
         text.append("Permissions are what a cube's author declares; nothing enforces them.")
-    sources = {choice.found.source for choice in changes.choices.values()}
-    unsigned = sorted(source.name for source in sources if source.remote and source.root is None)
-    text += [f'Registry "{name}" is not signed: whoever runs its server chooses what you install.' for name in unsigned]
+    sources = sorted(changes.sources, key=lambda source: source.name)
+    unsigned = [source for source in sources if source.remote and source.root is None]
+    for source in unsigned:
+        who = "whoever runs its server" + (", or is on the way to it," if source.address.startswith("http:") else "")
+        text.append(f'Registry "{source.name}" is not signed: {who} chooses what you install.')
     payload = {
         "cubes": rows,
         "pip": brought,
-        "unsigned": unsigned,
+        "unsigned": [source.name for source in unsigned],
         "service": uses,
         "dryRun": dry_run,
         "lock": str(project.lock_path),
