@@ -221,3 +221,16 @@ class Environment:
         """Versions of what was installed here."""
         names = (path.name.removesuffix(".dist-info").partition("-") for path in self.site.glob("*.dist-info"))
         return {name.replace("_", "-"): version for name, _, version in names}
+
+
+def refused(environment: Environment, service: Path, *arguments: str) -> dict[str, Any]:
+    """The one reason why something is not trusted."""
+    (problem,) = environment.refused(5, *(arguments or ("add", "greeter")), cwd=service)
+    assert environment.installed() == {}
+    return problem
+
+
+def change(path: Path, old: str, new: str) -> None:
+    text = path.read_text("utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), "utf-8")

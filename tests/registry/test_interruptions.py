@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from cubekit.registry.files import write_whole
 from tests.registry.conftest import SERVICE
 from tests.registry.market import PLAIN, Environment, build, plain
 
@@ -165,3 +166,16 @@ def test_a_distribution_stays_while_another_of_its_cubes_is_used(environment: En
     (service / "service.toml").write_text(SERVICE + '[cubes.a]\nuse = "left"\n[cubes.b]\nuse = "right"\n', "utf-8")
     assert environment.ok("remove", "left", cwd=service)["distributions"] == []
     assert environment.ok("remove", "right", cwd=service)["distributions"] == ["cubekit-two"]
+
+
+def test_an_interrupted_writer_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "cubekit.lock"
+    write_whole(path, "old")
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("os.replace", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        write_whole(path, "new")
+    assert [file.read_text() for file in tmp_path.iterdir()] == ["old"]

@@ -124,3 +124,16 @@ def test_lookalikes_come_in_pairs() -> None:
         ("saju-calc", "saju-clac"),
         ("sajucalc", "saju-clac"),
     ]
+
+
+def test_a_release_never_changes(environment: Environment, registry: Path, tmp_path: Path) -> None:
+    first = plain(tmp_path, "plain")
+    environment.ok("publish", first, "--to", registry)
+    before = (registry / "registry.toml").read_bytes()
+    environment.ok("publish", first, "--to", registry)
+    assert (registry / "registry.toml").read_bytes() == before
+    changed = plain(tmp_path / "changed", "plain", declared='permissions = ["gpu"]\n', owner="Ada,Eve")
+    (problem,) = environment.refused(4, "publish", changed, "--to", registry)
+    assert problem["code"] == "CK612"
+    files = "cubekit_plain-1.0.0-py3-none-any.whl, permissions"
+    assert problem["message"] == f"1.0.0 is published already, with other content: {files}"

@@ -7,11 +7,13 @@ import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from functools import partial
+from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import IPv4Address
 from itertools import repeat
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -23,7 +25,6 @@ from cubekit.ground.diagnostics import CubekitError
 from cubekit.registry.sources import Source
 from cubekit.registry.trust import trusted_file
 from tests.registry.market import Environment
-from tests.registry.test_trust import served
 
 Respond = Callable[[BaseHTTPRequestHandler], None]
 
@@ -46,6 +47,24 @@ def answering(respond: Respond, tls: ssl.SSLContext | None = None) -> Iterator[s
         thread.start()
         try:
             yield f"http{'s' if tls else ''}://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@contextmanager
+def served(directory: Path) -> Iterator[str]:
+    """Any web server will do: this is the one of Python."""
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, format: str, *args: Any) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(directory))) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
         finally:
             server.shutdown()
             thread.join()
@@ -143,3 +162,26 @@ def test_a_page_on_which_one_logs_in_does_not_take_the_place_of_a_good_copy(
         (problem,) = environment.refused(4, "search", cwd=service)
     assert (problem["code"], problem["file"], problem["line"]) == ("CK102", f"{url}/registry.toml", 1)
     assert len(environment.ok("search", "--offline", cwd=service)["cubes"]) == 2
+
+
+@pytest.mark.parametrize("root", ["", 'root = "root.json"\n'], ids=["unsigned", "signed"])
+def test_any_web_server_can_serve_a_registry(environment: Environment, service: Path, signed: Path, root: str) -> None:
+    with served(signed) as url:
+        (service / "registry.toml").write_text(f'[registries.company]\nsource = "{url}"\n{root}', "utf-8")
+        planned = environment.run("registry", "add", "greeter", "--dry-run", cwd=service)
+        warning = "whoever runs its server, or is on the way to it, chooses what you install"
+        assert (warning in planned.stdout) is not bool(root)
+        added = environment.ok("add", "greeter", cwd=service)
+        assert added["unsigned"] == ([] if root else ["company"])
+        assert environment.ok("verify", cwd=service)["valid"]
+    assert environment.installed()["cubekit-greeter"] == "1.1.0"
+    # The server is gone. What was fetched is enough, also to install again.
+    (problem,) = environment.refused(6, "verify", cwd=service)
+    assert problem["code"] == "CK601"
+    assert environment.ok("verify", "--offline", cwd=service)["valid"]
+    assert [one["name"] for one in environment.ok("search", "greeter", "--offline", cwd=service)["cubes"]] == [
+        "greeter"
+    ]
+    environment.ok("remove", "greeter", cwd=service)
+    environment.ok("add", "greeter", "--offline", cwd=service)
+    assert environment.installed()["cubekit-greeter"] == "1.1.0"
