@@ -50,10 +50,11 @@ class Publication:
     files: tuple[str, ...]
 
 
-def publish(cube: Path, directory: Path) -> Publication:
+def publish(cube: Path, directory: Path, *, dry_run: bool = False) -> Publication:
     """Add the built files of a distribution's directory to a registry's directory.
 
     :param cube: holds ``pyproject.toml``, and in ``dist`` what was built from it.
+    :param dry_run: find out what would be refused, and add nothing.
     :raises CubekitError: CK612 if something is missing or the release exists with other content; CK607 if a name
         belongs to somebody else, or looks like one that does.
     """
@@ -86,9 +87,10 @@ def publish(cube: Path, directory: Path) -> Publication:
                      licence=_licence(first), keywords=_keywords(first))  # fmt: skip
         _add(entry["releases"], {**release, **_promises(descriptor, first, declared, metadata)}, metadata)
     changed = _valid(data)
-    for path in files:
-        write_whole(directory / "files" / path.name, path.read_bytes())
-    save_registry(directory, changed)
+    if not dry_run:
+        for path in files:
+            write_whole(directory / "files" / path.name, path.read_bytes())
+        save_registry(directory, changed)
     return Publication(first.distribution, first.version, tuple(first.cubes), tuple(listed))
 
 

@@ -90,6 +90,20 @@ def test_a_name_stays_with_its_owners(environment: Environment, registry: Path, 
     environment.ok("publish", plain(tmp_path, "plain", "1.1.0", owner="Ada,Bob"), "--to", registry)
 
 
+def test_a_rehearsal_changes_nothing(environment: Environment, registry: Path, tmp_path: Path) -> None:
+    before = {path: path.read_bytes() for path in registry.rglob("*") if path.is_file()}
+    cube = plain(tmp_path, "plain")
+    for directory in (registry, tmp_path / "new"):
+        rehearsed = environment.ok("publish", cube, "--to", directory, "--keys", tmp_path / "keys", "--dry-run")
+        assert rehearsed["dryRun"]
+        assert [one["version"] for one in rehearsed["published"]] == ["1.0.0"]
+    assert {path: path.read_bytes() for path in registry.rglob("*") if path.is_file()} == before
+    assert not (tmp_path / "new").exists()
+    assert not (tmp_path / "keys").exists()
+    squatter = plain(tmp_path, "gre-eter", owner="Mallory")
+    environment.refused(5, "publish", squatter, "--to", registry, "--dry-run")
+
+
 def test_a_dependency_from_one_place(environment: Environment, registry: Path, tmp_path: Path) -> None:
     away = "elsewhere @ https://example.org/elsewhere.zip"
     cube = plain(tmp_path, "plain", requires=["cubekit-core>=0.1,<0.2", away])

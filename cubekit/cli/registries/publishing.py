@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -9,7 +10,7 @@ import typer
 
 from cubekit.cli.console import console
 from cubekit.cli.options import Json
-from cubekit.cli.registries.project import changing_registry, local_registry
+from cubekit.cli.registries.project import DryRun, changing_registry, local_registry
 from cubekit.discovery.cubes import normalised
 
 __all__ = ["publish", "yank"]
@@ -32,28 +33,32 @@ def publish(
     valid: Valid = 30,
     new_key: Annotated[bool, typer.Option("--new-key", help="Make another signing.pem; the old one is lost.")] = False,
     sign_changes: SignChanges = False,
+    dry_run: DryRun = False,
     json: Json = False,
 ) -> None:
     """Add built cubes to a registry's directory. With --keys sign it; without a DIR only that, before it expires."""
     from cubekit.registry.publishing import publish as add
 
     directory = _directory(to)
-    with changing_registry(directory):
+    with nullcontext() if dry_run else changing_registry(directory):
         if keys and not sign_changes:
             _check_unchanged(directory, keys, new_key=new_key)
         done = []
         for cube in cubes or ():
             console.progress(f"publishing {cube}")
-            done.append(add(cube, directory))
-        root = _sign(directory, keys, valid, new_key=new_key)
-    lines = [f"{one.distribution} {one.version}: {', '.join(one.files)}" for one in done]
-    lines += [f"signed for {valid} days; readers need {root}"] if root else _unsigned(directory)
+            done.append(add(cube, directory, dry_run=dry_run))
+        root = None if dry_run else _sign(directory, keys, valid, new_key=new_key)
+    lines = ["would be published:"] if dry_run and done else []
+    lines += [f"{one.distribution} {one.version}: {', '.join(one.files)}" for one in done]
+    if not dry_run:
+        lines += [f"signed for {valid} days; readers need {root}"] if root else _unsigned(directory)
     published = [
         {"distribution": one.distribution, "version": one.version, "cubes": list(one.cubes), "files": list(one.files)}
         for one in done
     ]
     payload = {"registry": str(directory), "published": published, "root": str(root) if root else None}
-    console.data("\n".join(lines) or "nothing to do: name a directory, or --keys", payload)
+    text = "\n".join(lines) or "nothing to do: name a directory, or --keys"
+    console.data(text, {**payload, "dryRun": dry_run})
 
 
 def yank(
