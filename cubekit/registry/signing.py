@@ -75,7 +75,10 @@ def check_unchanged(directory: Path, keys: Path, *, new_key: bool = False) -> No
     _check_place(directory, keys)
     metadata, path = directory / METADATA, directory / TARGET
     number = _latest(metadata)
-    if number == 0:
+    if number == 0 or not any(metadata.glob("*.root.json")):
+        if any((keys / f"{name}.pem").exists() for name in ("root", "signing")):
+            message = f"{path} is not signed, and there are keys: what says what they have signed may have been deleted"
+            raise CubekitError(Diagnostic("CK609", message, found=f"no signatures in {metadata}", fix=SIGN_CHANGES))
         return
     root = Metadata[Root].from_file(str(_newest_root(metadata))).signed
     known = root.roles[Targets.type].keyids

@@ -119,7 +119,7 @@ def test_a_lock_that_nobody_wrote(environment: Environment, service: Path, befor
     path = service / "cubekit.lock"
     text = path.read_text("utf-8")
     assert before in text
-    path.write_text(text.replace(before, after), "utf-8")
+    path.write_text(text.replace(before, after, 1), "utf-8")
     line = text.partition(before)[0].count("\n") + 1
     for arguments in (["lock", "--check"], ["verify"], ["add"], ["outdated"], ["remove", "greeter"]):
         (problem,) = environment.refused(4, *arguments, cwd=service)

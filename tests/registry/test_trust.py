@@ -120,6 +120,10 @@ def test_a_registry_that_was_changed_and_not_signed(environment: Environment, si
         assert problem["code"] == "CK609"
         assert "registry.toml was changed since it was signed" in problem["message"]
         assert problem["fix"].endswith("--sign-changes")
+    metadata = (signed / "metadata").rename(keys.parent / "metadata")
+    (problem,) = environment.refused(5, "publish", "--to", signed, "--keys", keys)
+    assert (problem["code"], problem["found"]) == ("CK609", f"no signatures in {signed / 'metadata'}")
+    metadata.rename(signed / "metadata")
     environment.ok("publish", "--to", signed, "--keys", keys, "--sign-changes")
     assert environment.ok("check", signed)["valid"]
 
