@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from cubekit.discovery.cache import cache_directory
 from cubekit.ground.diagnostics import CubekitError, Place
@@ -62,7 +61,9 @@ def _fetched(source: Source, kept: Path, *, offline: bool) -> Path:
 
 def _check(source: Source, content: bytes) -> None:
     """Keep what a server answers from taking the place of a good copy, such as the page on which one logs in."""
-    from cubekit.discovery.registry import load_registry  # slow to import, and changes are rare
+    from tempfile import TemporaryDirectory  # slow to import, as is the other, and changes are rare
+
+    from cubekit.discovery.registry import load_registry
 
     with TemporaryDirectory() as directory:
         draft = Path(directory, source.file)
