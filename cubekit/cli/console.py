@@ -57,7 +57,7 @@ class Console:
         if self.as_json:
             self.event({"errors": [diagnostic.as_json() for diagnostic in found]})
         else:
-            self.problem("\n\n".join(diagnostic.render() for diagnostic in found))
+            self.problem(printable("\n\n".join(diagnostic.render() for diagnostic in found), indent=""))
 
     def paint(self, text: str, colour: Colour, stream: TextIO | None = None) -> str:
         """Return a text in a cube's colour, where colours are welcome."""

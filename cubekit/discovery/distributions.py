@@ -14,7 +14,7 @@ from cubekit.ground.colours import Colour
 from cubekit.ground.diagnostics import Diagnostic, Place
 from cubekit.ground.quality import Level
 
-__all__ = ["read_distributions"]
+__all__ = ["read_distributions", "read_entry_points"]
 
 _PREFIX = "cubekit."
 _COLOURS = {colour.group: colour for colour in Colour}
@@ -35,6 +35,13 @@ def read_distributions() -> Catalogue:
     reader = _Reader()
     for distribution in importlib_metadata.distributions():
         reader.read(distribution)
+    return reader.catalogue()
+
+
+def read_entry_points(text: str, source: str, distribution: str, version: str) -> Catalogue:
+    """Return what the text of an ``entry_points.txt`` will offer to cubekit once its distribution is installed."""
+    reader = _Reader()
+    reader.entries(text, source, _Offer(distribution, version, "", None))
     return reader.catalogue()
 
 
@@ -81,9 +88,9 @@ class _Reader:
             place = Place(_source(distribution))
             self.diagnostics.append(_unreadable(place, error, concerns_us=concerns_us))
         else:
-            self._entries(text, _source(distribution), offer)
+            self.entries(text, _source(distribution), offer)
 
-    def _entries(self, text: str, source: str, offer: _Offer) -> None:
+    def entries(self, text: str, source: str, offer: _Offer) -> None:
         group = ""
         for number, raw in enumerate(text.split("\n"), start=1):
             line = raw.strip()

@@ -14,17 +14,23 @@ from cubekit.ground.diagnostics import CubekitError, Diagnostic
 from cubekit.ground.quality import Level
 from cubekit.ground.toml_lines import TomlFile, read_toml
 from cubekit.ground.validation import validation_diagnostics
-from cubekit.ground.versions import Version, parse_range, parse_versioned_name, split_use
+from cubekit.ground.versions import Version, parse_range, parse_versioned_name, rank, split_use
 
 __all__ = [
+    "CubeName",
+    "DistributionName",
     "DistributionRelease",
     "Permission",
+    "Provided",
     "Registry",
     "RegistryEntry",
     "RegistryReference",
     "Release",
     "ReleaseFile",
+    "ReleaseVersion",
+    "Required",
     "SupportEntry",
+    "Text",
     "json_schema",
     "load_registry",
     "read_registry",
@@ -71,9 +77,19 @@ def _distribution(text: str) -> str:
     return text
 
 
-Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
+Text = Annotated[
+    str,
+    # A line of its own, without what moves the cursor of a terminal: it is shown to people who do not know its author.
+    StringConstraints(
+        min_length=1, strip_whitespace=True, pattern=r"^[^\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]*$"
+    ),
+]
 CubeName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$")]
+DistributionName = Annotated[Text, AfterValidator(_distribution)]
+ReleaseVersion = Annotated[Text, AfterValidator(_version)]
 FileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+!-]*\.(whl|tar\.gz)(\.provenance)?$")]
+Provided = Annotated[Text, AfterValidator(_provided)]
+Required = Annotated[Text, AfterValidator(_required)]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -91,7 +107,7 @@ class ReleaseFile(_Table):
 class DistributionRelease(_Table):
     """One version of a distribution, which never changes but for being yanked."""
 
-    version: Annotated[Text, AfterValidator(_version)]
+    version: ReleaseVersion
     publisher: Text
     yanked: Text | None = None
     """Why nobody should install it any more."""
@@ -103,8 +119,8 @@ class Release(DistributionRelease):
 
     api: Annotated[Text, AfterValidator(_range)]
     """The versions of cubekit-core that it runs with."""
-    provides: list[Annotated[str, AfterValidator(_provided)]] = []
-    requires: list[Annotated[str, AfterValidator(_required)]] = []
+    provides: list[Provided] = []
+    requires: list[Required] = []
     """Contracts without which it cannot start; optional ones are not listed."""
     permissions: list[Permission] = []
     quality: Annotated[Level, Field(strict=False)] | None = None
@@ -125,7 +141,7 @@ class RegistryEntry(_Table):
     """``[cubes.NAME]``: one known cube."""
 
     colour: Annotated[Colour, Field(strict=False)]
-    distribution: Annotated[Text, AfterValidator(_distribution)]
+    distribution: DistributionName
     """What is installed. No other distribution may offer the cube."""
     summary: Text
     licence: Text | None = None
@@ -146,15 +162,11 @@ class RegistryEntry(_Table):
     def newest(self) -> Release | None:
         """The newest release that is not yanked, and no pre-release if there is another."""
         usable = [release for release in self.releases if release.yanked is None]
-        return max(usable, key=lambda one: _rank(Version(one.version)), default=None)
+        return max(usable, key=lambda one: rank(one.version), default=None)
 
     def release(self, version: str) -> Release | None:
         """The release of a version, however that is spelled."""
         return next((one for one in self.releases if Version(one.version) == Version(version)), None)
-
-
-def _rank(version: Version) -> tuple[bool, Version]:
-    return not version.is_prerelease, version
 
 
 class RegistryReference(_Table):
@@ -175,14 +187,14 @@ class Registry(_Table):
 
     version: Literal[1] = Field(default=1, alias="schema")
     cubes: dict[CubeName, RegistryEntry] = {}
-    distributions: dict[Annotated[str, AfterValidator(_distribution)], SupportEntry] = {}
+    distributions: dict[DistributionName, SupportEntry] = {}
     registries: dict[CubeName, RegistryReference] = {}
 
     @model_validator(mode="after")
     def _one_release_for_one_version(self) -> Registry:
         entries: list[tuple[str, RegistryEntry | SupportEntry]] = [*self.cubes.items(), *self.distributions.items()]
         for name, entry in entries:
-            versions = [release.version for release in entry.releases]
+            versions = [Version(release.version) for release in entry.releases]
             if twice := {version for version in versions if versions.count(version) > 1}:
                 raise ValueError(f'one release for one version: "{name}" has {min(twice)} twice')
         return self

@@ -11,7 +11,16 @@ import re
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import InvalidVersion, Version
 
-__all__ = ["SpecifierSet", "Version", "admits", "parse_range", "parse_versioned_name", "range_text", "split_use"]
+__all__ = [
+    "SpecifierSet",
+    "Version",
+    "admits",
+    "parse_range",
+    "parse_versioned_name",
+    "range_text",
+    "rank",
+    "split_use",
+]
 
 _NAME = r"[a-z][a-z0-9]*(?:[-._][a-z0-9]+)*"
 _VERSIONED = re.compile(rf"({_NAME})@(\S+)")
@@ -57,6 +66,12 @@ def split_use(text: str) -> tuple[str, SpecifierSet]:
 def admits(admitted: SpecifierSet, version: Version | str) -> bool:
     """Whether a range admits a version. Pre-releases are admitted: who installs one means to use it."""
     return admitted.contains(version, prereleases=True)
+
+
+def rank(version: Version | str) -> tuple[bool, Version]:
+    """Orders versions as they are preferred: the newest last, and pre-releases before all others."""
+    parsed = version if isinstance(version, Version) else Version(version)
+    return not parsed.is_prerelease, parsed
 
 
 def range_text(admitted: SpecifierSet) -> str:

@@ -12,7 +12,7 @@ from cubekit.registry.resolver import Choice
 from cubekit.registry.shelf import Shelf
 from cubekit.registry.wheels import Wheel
 
-__all__ = ["check_bindings", "check_brought", "check_wheel"]
+__all__ = ["check_bindings", "check_brought", "check_offers", "moved"]
 
 
 def check_bindings(choices: Iterable[Choice], lock: Lock, installed: Catalogue) -> None:
@@ -51,22 +51,47 @@ def check_bindings(choices: Iterable[Choice], lock: Lock, installed: Catalogue) 
         raise CubekitError(problems)
 
 
-def check_wheel(choice: Choice, wheel: Wheel, shelf: Shelf) -> None:
-    """Refuse a wheel that is not the distribution and version it is listed as, or that offers cubes of others.
+def moved(lock: Lock, shelf: Shelf) -> list[Diagnostic]:
+    """Why locked distributions that are no cubes belong elsewhere than when they were locked (CK607)."""
+    problems = []
+    for one in lock.distributions:
+        owner = shelf.releases(one.name)
+        now = owner[0].name if owner else None
+        if now != one.registry:
+            problems.append(
+                Diagnostic(
+                    "CK607",
+                    f"{one.name} would come from elsewhere than before",
+                    needed=f"{_place_of(one.registry)}, as cubekit.lock says",
+                    found=_place_of(now),
+                    fix=f"if that is meant: delete {one.name} from cubekit.lock, and lock again",
+                )
+            )
+    return problems
+
+
+def _place_of(registry: str | None) -> str:
+    return f'registry "{registry}"' if registry else "pip's own index"
+
+
+def check_offers(wheels: Iterable[Wheel], shelf: Shelf) -> None:
+    """Refuse wheels that offer cubes of others.
 
     :raises CubekitError: CK607.
     """
-    expected = f"{choice.entry.distribution} {choice.release.version}"
-    problems = []
-    if f"{wheel.distribution} {wheel.version}" != expected:
-        found = f"{wheel.distribution} {wheel.version}"
-        message = f"{wheel.path.name} is not the distribution that it is listed as"
-        problems.append(Diagnostic("CK607", message, needed=expected, found=found))
-    known = {found.name: found.entry.distribution for found in shelf}
-    for name in wheel.cubes:
-        if known.get(name, wheel.distribution) != wheel.distribution:
-            message = f'{wheel.distribution} offers the cube "{name}", which belongs to {known[name]}'
-            problems.append(Diagnostic("CK607", message, needed=known[name], found=wheel.distribution))
+    owners = {found.name: found.entry.distribution for found in shelf}
+    problems = [
+        Diagnostic(
+            "CK607",
+            f'{wheel.distribution} offers the cube "{name}", which belongs to {owners[name]}',
+            needed=owners[name],
+            found=wheel.distribution,
+            fix=f"do not install {wheel.distribution}; tell the owner of its registry",
+        )
+        for wheel in wheels
+        for name in wheel.cubes
+        if owners.get(name, wheel.distribution) != wheel.distribution
+    ]
     if problems:
         raise CubekitError(problems)
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 from cubekit.discovery.cache import cache_directory
-from cubekit.ground.diagnostics import CubekitError
+from cubekit.ground.diagnostics import CubekitError, Place
 from cubekit.registry.files import write_whole
 from cubekit.registry.sources import Source
 
@@ -38,21 +39,39 @@ def cache_of(source: Source) -> Path:
 
 def _fetched(source: Source, kept: Path, *, offline: bool) -> Path:
     file, tag = kept / source.file, kept / "etag"
-    if not offline:
-        headers = {"If-None-Match": tag.read_text()} if tag.exists() and file.exists() else {}
-        answer = source.get(source.file, headers)
-        if answer.status_code == 200:
-            tag.unlink(missing_ok=True)  # first, so that an interruption leaves no tag of another content
-            if not file.exists() or file.read_bytes() != answer.content:  # else its index would be made again
-                write_whole(file, answer.content)
-            if "etag" in answer.headers:
-                write_whole(tag, answer.headers["etag"])
-        elif answer.status_code != 304:
-            raise source.unreachable(f"{source.file} is answered with {answer.status_code}")
-    if not file.exists():
-        raise _never_fetched(source)
+    if offline:
+        if not file.exists():
+            raise source.unreachable("it was never fetched, and --offline forbids to do so now")
+        return file
+    headers = {"If-None-Match": tag.read_text()} if tag.exists() and file.exists() else {}
+    with source.ask(source.file, headers) as answer:
+        if answer.status == 304:
+            return file
+        if answer.status == 404:
+            raise source.unreachable(f"it has no {source.file}")
+        content = b"".join(answer.pieces)
+    if not file.exists() or file.read_bytes() != content:  # else its index would be made again
+        _check(source, content)
+        tag.unlink(missing_ok=True)  # first, so that an interruption leaves no tag of another content
+        write_whole(file, content)
+    if answer.etag:
+        write_whole(tag, answer.etag)
     return file
 
 
-def _never_fetched(source: Source) -> CubekitError:
-    return source.unreachable("it was never fetched, and --offline forbids to do so now")
+def _check(source: Source, content: bytes) -> None:
+    """Keep what a server answers from taking the place of a good copy, such as the page on which one logs in."""
+    from tempfile import TemporaryDirectory  # slow to import, as is the other, and changes are rare
+
+    from cubekit.discovery.registry import load_registry
+
+    with TemporaryDirectory() as directory:
+        draft = Path(directory, source.file)
+        draft.write_bytes(content)
+        try:
+            load_registry(draft)
+        except CubekitError as error:
+            address = f"{source.address}/{source.file}"
+            raise CubekitError(
+                replace(one, place=Place(address, one.place.line if one.place else None)) for one in error.diagnostics
+            ) from error

@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import Any
+from typing import IO, Any
 
-__all__ = ["to_toml", "write_whole"]
+__all__ = ["alone", "draft_of", "to_toml", "write_whole"]
 
 
 def write_whole(path: Path, content: str | bytes) -> None:
     """Write a file beside its place and move it there."""
-    data = content.encode() if isinstance(content, str) else content
+    with draft_of(path) as draft:
+        draft.write(content.encode() if isinstance(content, str) else content)
+
+
+@contextmanager
+def draft_of(path: Path) -> Iterator[IO[bytes]]:
+    """A file beside its place, which is moved there when all of it was written without an error."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as draft:
         try:
-            draft.write(data)
+            yield draft.file
             draft.flush()
             os.fsync(draft.fileno())
             draft.close()
@@ -27,6 +34,27 @@ def write_whole(path: Path, content: str | bytes) -> None:
         except BaseException:  # also of Ctrl-C: nothing may be left behind
             Path(draft.name).unlink(missing_ok=True)
             raise
+
+
+@contextmanager
+def alone(directory: Path, waiting: Callable[[], None]) -> Iterator[None]:
+    """Let one process at a time change what is in a directory. Whose process ends, however, holds nobody up.
+
+    :param waiting: called if another one has to end first.
+    """
+    import fcntl
+
+    handle = os.open(directory, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # a network drive may know no locks: on one, people have to take turns by themselves
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                waiting()
+                fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def to_toml(data: Mapping[str, Any]) -> str:

@@ -18,7 +18,7 @@ from cubekit.registry.sources import Source, local_source, referred_sources
 
 __all__ = ["all_sources", "index_of", "matches", "search"]
 
-_FORMAT = 1
+_FORMAT = 2
 
 
 def search(local: Path, words: list[str], *, offline: bool = False) -> list[dict[str, Any]]:

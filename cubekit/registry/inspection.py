@@ -25,9 +25,8 @@ def registry_faults(path: Path, progress: Callable[[str], None]) -> list[Diagnos
     """
     file = read_toml(path)
     registry = read_registry(file)
-    problems: list[Diagnostic] = []
+    problems = [*_name_faults(registry, file)]
     for name, entry in registry.cubes.items():
-        problems += _name_faults(name, entry, registry, file)
         problems += _release_faults(("cubes", name), entry.distribution, entry, file, progress, name)
     for name, support in registry.distributions.items():
         problems += _release_faults(("distributions", name), name, support, file, progress)
@@ -35,11 +34,9 @@ def registry_faults(path: Path, progress: Callable[[str], None]) -> list[Diagnos
     return problems
 
 
-def _name_faults(name: str, entry: RegistryEntry, registry: Registry, file: TomlFile) -> Iterator[Diagnostic]:
-    for other in lookalikes(name, registry.cubes):
-        # Said once for a pair, of the one that came later.
-        came_later = list(registry.cubes).index(name) > list(registry.cubes).index(other)
-        if came_later and set(entry.owners).isdisjoint(registry.cubes[other].owners):
+def _name_faults(registry: Registry, file: TomlFile) -> Iterator[Diagnostic]:
+    for other, name in lookalikes(registry.cubes):
+        if set(registry.cubes[name].owners).isdisjoint(registry.cubes[other].owners):
             yield Diagnostic(
                 "CK607",
                 f'the cube name "{name}" looks like "{other}", which belongs to somebody else',
@@ -105,7 +102,8 @@ def _signature_faults(path: Path) -> Iterator[Diagnostic]:
     root = path.parent / "metadata" / "1.root.json"
     if not root.exists():
         return
-    from cubekit.registry.trust import trusted_file  # needs an extra
+    from cubekit.registry.signing import SIGN_CHANGES  # needs an extra
+    from cubekit.registry.trust import trusted_file
 
     source = Source("checked", str(path.parent), root=root)
     with tempfile.TemporaryDirectory() as kept:
@@ -116,4 +114,4 @@ def _signature_faults(path: Path) -> Iterator[Diagnostic]:
             return
     if signed != path.read_bytes():
         message = f"{path.name} is not what was signed"
-        yield Diagnostic("CK609", message, Place(str(path)), fix="cubekit registry publish --keys DIR")
+        yield Diagnostic("CK609", message, Place(str(path)), fix=SIGN_CHANGES)

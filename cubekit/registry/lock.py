@@ -9,11 +9,19 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from cubekit.discovery.publishers import TrustedPublisher
-from cubekit.discovery.registry import ReleaseFile
+from cubekit.discovery.registry import (
+    CubeName,
+    DistributionName,
+    Provided,
+    ReleaseFile,
+    ReleaseVersion,
+    Required,
+    Text,
+)
 from cubekit.ground.diagnostics import CubekitError, Diagnostic, Place
 from cubekit.ground.toml_lines import read_toml
 from cubekit.ground.validation import validation_diagnostics
-from cubekit.ground.versions import SpecifierSet, Version, admits, range_text
+from cubekit.ground.versions import SpecifierSet, Version, admits, range_text, split_use
 from cubekit.registry.files import to_toml, write_whole
 from cubekit.registry.resolver import Choice
 
@@ -29,8 +37,10 @@ class _Table(BaseModel):
 class LockedDistribution(_Table):
     """``[[distributions]]``: what pip brought in because a cube depends on it."""
 
-    name: str
-    version: str
+    name: DistributionName
+    version: ReleaseVersion
+    registry: Text | None = None
+    """The registry that the name belongs to; None for what pip took from its own indexes."""
     trusted_publishers: list[TrustedPublisher] = []
     files: list[ReleaseFile] = []
     """Of the systems on which it was locked."""
@@ -39,14 +49,14 @@ class LockedDistribution(_Table):
 class LockedCube(_Table):
     """``[[cubes]]``: one cube."""
 
-    name: str
-    distribution: str
-    version: str
-    registry: str
+    name: CubeName
+    distribution: DistributionName
+    version: ReleaseVersion
+    registry: Text
     """The registry that the name belongs to."""
-    provides: list[str] = []
-    requires: list[str] = []
-    permissions: list[str] = []
+    provides: list[Provided] = []
+    requires: list[Required] = []
+    permissions: list[Text] = []
     trusted_publishers: list[TrustedPublisher] = []
     """Who attested it when it was locked first. Nothing else than what they attest takes its place."""
     files: list[ReleaseFile] = []
@@ -129,9 +139,9 @@ def outdated_by(lock: Lock, wanted: Mapping[str, tuple[SpecifierSet, Place]], pa
                     fix=fix,
                 )
             )
-    required = {text for cube in lock.cubes for text in cube.requires}
+    required = {split_use(text)[0] for cube in lock.cubes for text in cube.requires}
     for cube in lock.cubes:
-        serves = any(text.startswith(one.partition("@")[0]) for text in required for one in cube.provides)
+        serves = any(one.partition("@")[0] in required for one in cube.provides)
         if cube.name not in wanted and not serves:
             message = f'the lock has the cube "{cube.name}", which the service does not use'
             problems.append(Diagnostic("CK604", message, Place(str(path)), fix=fix))

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from cubekit.discovery.publishers import TrustedPublisher
 from cubekit.discovery.registry import ReleaseFile
 from cubekit.ground.diagnostics import CubekitError, Diagnostic
-from cubekit.registry.installer import fetch
+from cubekit.registry.installer import fetch_file
 from cubekit.registry.lock import Lock, LockedCube, LockedDistribution
 from cubekit.registry.shelf import Shelf
 from cubekit.registry.sources import Source
@@ -63,12 +63,8 @@ def attestation_problems(lock: Lock, shelf: Shelf) -> list[Diagnostic]:
             continue
         problems += _locked_problems(cube, source)
     for other in lock.distributions:
-        if (owner := shelf.entries(other.name)) is not None:
+        if (owner := shelf.entries(other.name)) is not None:  # or else it has moved, which others tell
             problems += _locked_problems(other, owner[0])
-        elif other.trusted_publishers:
-            needed = "\n".join(["a registry with attestations, as before, of", *map(str, other.trusted_publishers)])
-            message = f"{other.name} {other.version} is not trusted: nobody attests it"
-            problems.append(Diagnostic("CK615", message, needed=needed, found="no registry has it any more", fix=_FIX))
     return problems
 
 
@@ -76,7 +72,7 @@ def _locked_problems(one: LockedCube | LockedDistribution, source: Source) -> It
     needed = f"attestations, which [registries.{source.name}] requires" if source.attested else None
     if one.trusted_publishers:
         needed = "\n".join(["an attestation, as before, of", *map(str, one.trusted_publishers)])
-    yield from unattested(one.files, one.trusted_publishers, lambda file: fetch(source, file).read_bytes(), needed)
+    yield from unattested(one.files, one.trusted_publishers, lambda file: fetch_file(source, file).read_bytes(), needed)
 
 
 def unattested(

@@ -19,16 +19,15 @@ from cubekit.composition.descriptors import Descriptor, describe
 from cubekit.discovery import CubeInfo
 from cubekit.discovery.cubes import normalised
 from cubekit.discovery.publishers import TrustedPublisher
-from cubekit.discovery.registry import Permission, Registry, load_registry
+from cubekit.discovery.registry import Permission, Registry, ReleaseFile, load_registry
 from cubekit.ground.diagnostics import CubekitError, Diagnostic
-from cubekit.ground.quality import Level
 from cubekit.ground.toml_lines import TomlFile, read_toml
 from cubekit.ground.validation import validation_diagnostics
 from cubekit.ground.versions import Version, range_text
 from cubekit.registry.attesting import attested
 from cubekit.registry.files import to_toml, write_whole
-from cubekit.registry.names import lookalikes
-from cubekit.registry.wheels import Wheel, read_wheel, sha256_of
+from cubekit.registry.names import check_distribution, check_name
+from cubekit.registry.wheels import Wheel, best_wheel_of, read_wheel, sha256_of
 
 __all__ = ["Publication", "publish", "save_registry", "yank"]
 
@@ -59,23 +58,24 @@ class Publication:
     files: tuple[str, ...]
 
 
-def publish(cube: Path, directory: Path) -> Publication:
+def publish(cube: Path, directory: Path, *, dry_run: bool = False) -> Publication:
     """Add the built files of a distribution's directory to a registry's directory.
 
     :param cube: holds ``pyproject.toml``, and in ``dist`` what was built from it.
+    :param dry_run: find out what would be refused, and add nothing.
     :raises CubekitError: CK612 if something is missing or the release exists with other content; CK607 if a name
         belongs to somebody else, or looks like one that does; CK615 if files are not attested as they must be.
     """
     metadata = read_toml(cube / "pyproject.toml")
     declared = _declared(metadata)
-    wheels, files = _built(cube, metadata)
-    first = wheels[0]
+    first, files = _built(cube, metadata)
     listed = {path.name: sha256_of(path) for path in files}
     registry = _load(directory)
     publishers, provenances = attested(registry, first.distribution, declared.trusted_publisher, files, metadata)
     listed |= {name: hashlib.sha256(content).hexdigest() for name, content in provenances.items()}
     data = registry.model_dump(mode="json", by_alias=True)
     owners = declared.owners or _people(first)
+    check_distribution(first, owners, registry)
     publisher = declared.publisher or (owners[0] if owners else None)
     if publisher is None:
         message = "nobody is named as the publisher"
@@ -95,17 +95,18 @@ def publish(cube: Path, directory: Path) -> Publication:
         entry.update(about)
         _add(entry["releases"], release, metadata)
     for name, descriptor in _described(first).items():
-        _check_name(name, first.distribution, owners, registry)
+        check_name(name, first.distribution, owners, registry)
         entry = data["cubes"].setdefault(name, {"releases": []})
         entry.update(about, colour=first.cubes[name][0], distribution=first.distribution, lifecycle=declared.lifecycle,
                      licence=_licence(first), keywords=_keywords(first))  # fmt: skip
         _add(entry["releases"], {**release, **_promises(descriptor, first, declared, metadata)}, metadata)
-    changed = Registry.model_validate(data)
-    for path in files:
-        write_whole(directory / "files" / path.name, path.read_bytes())
-    for name, content in provenances.items():
-        write_whole(directory / "files" / name, content)
-    save_registry(directory, changed)
+    changed = _valid(data)
+    if not dry_run:
+        for path in files:
+            write_whole(directory / "files" / path.name, path.read_bytes())
+        for name, content in provenances.items():
+            write_whole(directory / "files" / name, content)
+        save_registry(directory, changed)
     return Publication(first.distribution, first.version, tuple(first.cubes), tuple(listed))
 
 
@@ -116,12 +117,18 @@ def yank(directory: Path, name: str, version: str, reason: str | None) -> None:
     """
     data = load_registry(directory / "registry.toml").model_dump(mode="json", by_alias=True)
     entry = data["cubes"].get(name) or data["distributions"].get(name) or {"releases": []}
-    found = [one for one in entry["releases"] if Version(one["version"]) == Version(version)]
+    distribution = entry.get("distribution")
+    # The release of a distribution, so that none of its cubes brings in what is withdrawn of another.
+    entries = (
+        [one for one in data["cubes"].values() if one["distribution"] == distribution] if distribution else [entry]
+    )
+    found = [one for entry in entries for one in entry["releases"] if Version(one["version"]) == Version(version)]
     if not found:
         message = f"{directory / 'registry.toml'} has no {name} {version}"
         raise CubekitError(Diagnostic("CK602", message, fix=f"cubekit registry show {name}"))
-    found[0]["yanked"] = reason
-    save_registry(directory, Registry.model_validate(data))
+    for release in found:
+        release["yanked"] = reason
+    save_registry(directory, _valid(data))
 
 
 def save_registry(directory: Path, registry: Registry) -> None:
@@ -134,6 +141,15 @@ def save_registry(directory: Path, registry: Registry) -> None:
         head.append(line)
     data = registry.model_dump(mode="json", by_alias=True, exclude_defaults=True)
     write_whole(path, "\n".join([*head, to_toml({"schema": 1, **data})]))
+
+
+def _valid(data: dict[str, Any]) -> Registry:
+    try:
+        return Registry.model_validate(data)
+    except ValidationError as error:
+        wrong = [f"{'.'.join(map(str, one['loc']))} = {one['input']!r}: {one['msg']}" for one in error.errors()]
+        message = "readers could not read a registry with it"
+        raise CubekitError(Diagnostic("CK612", message, found="\n".join(wrong), fix="say it on one line")) from error
 
 
 def _load(directory: Path) -> Registry:
@@ -149,23 +165,41 @@ def _declared(metadata: TomlFile) -> _Declared:
         raise CubekitError(validation_diagnostics(error, metadata, ("tool", "cubekit"), _Declared)) from error
 
 
-def _built(cube: Path, metadata: TomlFile) -> tuple[list[Wheel], list[Path]]:
-    """The wheels and all files of the version that ``pyproject.toml`` names."""
+def _built(cube: Path, metadata: TomlFile) -> tuple[Wheel, list[Path]]:
+    """The wheel for this system, and all files, of the version that ``pyproject.toml`` names."""
+    from packaging.requirements import Requirement
+
     project = metadata.data.get("project", {})
-    name, version = normalised(str(project.get("name", ""))), str(project.get("version", ""))
-    stem = name.replace("-", "_")
-    files = sorted(
-        path
-        for path in (cube / "dist").glob(f"*-{version}*")
-        if normalised(path.name).startswith(f"{normalised(stem)}-{normalised(version)}")
-        and (path.name.endswith((".whl", ".tar.gz")))
-    )
-    wheels = [read_wheel(path) for path in files if path.suffix == ".whl"]
-    wheels = [wheel for wheel in wheels if (wheel.distribution, wheel.version) == (name, version)]
-    if not wheels:
-        message = f"{cube / 'dist'} has no wheel of {name} {version}"
-        raise _refused(metadata, message, f"python -m build {cube}")
-    return wheels, files
+    if "version" not in project:
+        raise _refused(metadata, "pyproject.toml does not say which version is meant", 'version = "0.1.0"')
+    name, version = normalised(str(project.get("name", ""))), Version(str(project["version"]))
+    built = cube / "dist"
+    wheels = [read_wheel(path) for path in sorted(built.glob("*.whl"))]
+    wheels = [wheel for wheel in wheels if (wheel.distribution, Version(wheel.version)) == (name, version)]
+    best = best_wheel_of(ReleaseFile(name=wheel.path.name, sha256=wheel.sha256) for wheel in wheels)
+    if best is None:
+        message = f"{built} has no wheel of {name} {version} for this Python and system"
+        found = ", ".join(wheel.path.name for wheel in wheels) or None
+        raise _refused(metadata, message, f"python -m build {cube}", found)
+    if away := [text for text in wheels[0].requires if Requirement(text).url]:
+        message = "it depends on something from one place, and not by name and version"
+        raise _refused(metadata, message, 'dependencies = ["NAME>=1,<2"]', "\n".join(away))
+    chosen = next(wheel for wheel in wheels if wheel.path.name == best.name)
+    for wheel in wheels:
+        if wheel.cubes != chosen.cubes or wheel.requires != chosen.requires:
+            message = f"{wheel.path.name} and {best.name} differ in their cubes or dependencies"
+            raise _refused(metadata, message, f"build them again from one state: python -m build {cube}")
+    sources = [path for path in sorted(built.glob("*.tar.gz")) if _is_source_of(path, name, version)]
+    return chosen, [*(wheel.path for wheel in wheels), *sources]
+
+
+def _is_source_of(path: Path, name: str, version: Version) -> bool:
+    from packaging.utils import InvalidSdistFilename, parse_sdist_filename
+
+    try:
+        return parse_sdist_filename(path.name) == (name, version)
+    except InvalidSdistFilename:
+        return False
 
 
 def _described(wheel: Wheel) -> Mapping[str, Descriptor]:
@@ -196,7 +230,7 @@ def _first_on_path(directory: str) -> Iterator[None]:
 def _promises(descriptor: Descriptor, wheel: Wheel, declared: _Declared, metadata: TomlFile) -> dict[str, Any]:
     from packaging.requirements import Requirement
 
-    depends = [Requirement(text) for text in wheel.metadata.get_all("Requires-Dist") or ()]
+    depends = [Requirement(text) for text in wheel.requires]
     api = next((range_text(one.specifier) for one in depends if normalised(one.name) == "cubekit-core"), "")
     if not api:
         message = "the distribution does not say which versions of cubekit it was written for"
@@ -207,22 +241,13 @@ def _promises(descriptor: Descriptor, wheel: Wheel, declared: _Declared, metadat
         "provides": [f"{name}@{one.version}" for name, one in descriptor.provides.items()],
         "requires": [f"{one.contract.name}{range_text(one.admitted)}" for one in required],
         "permissions": declared.permissions,
-        "quality": _quality(descriptor.name, wheel, metadata),
+        "quality": wheel.levels.get(descriptor.name),
     }
-
-
-def _quality(cube: str, wheel: Wheel, metadata: TomlFile) -> str | None:
-    claim = wheel.claims.get(cube)
-    if claim is not None and claim not in list(Level):
-        message = f'the cube "{cube}" claims the level "{claim}", which the quality scale does not have'
-        fix = f'[project.entry-points."cubekit.quality"]\n{cube} = "silver", or another of: {", ".join(Level)}'
-        raise _refused(metadata, message, fix)
-    return claim
 
 
 def _add(releases: list[dict[str, Any]], release: dict[str, Any], metadata: TomlFile) -> None:
     """Add a release, or files of further systems to one that is there."""
-    known = next((one for one in releases if one["version"] == release["version"]), None)
+    known = next((one for one in releases if Version(one["version"]) == Version(release["version"])), None)
     if known is None:
         releases.append(release)
         return
@@ -233,19 +258,6 @@ def _add(releases: list[dict[str, Any]], release: dict[str, Any], metadata: Toml
         message = f"{release['version']} is published already, with other content: {', '.join(changed)}"
         raise _refused(metadata, message, "a release never changes: raise the version in pyproject.toml")
     known["files"] += [file for file in release["files"] if file["name"] not in before]
-
-
-def _check_name(name: str, distribution: str, owners: list[str], registry: Registry) -> None:
-    known = registry.cubes.get(name)
-    if known is not None and known.distribution != distribution:
-        message = f'the cube name "{name}" belongs to {known.distribution}'
-        raise CubekitError(Diagnostic("CK607", message, found=distribution, fix="take another name"))
-    if known is None:
-        for other in lookalikes(name, registry.cubes):
-            if set(registry.cubes[other].owners).isdisjoint(owners):
-                message = f'the cube name "{name}" looks like "{other}", which belongs to somebody else'
-                found = f"owners of {other}: {', '.join(registry.cubes[other].owners) or 'unknown'}"
-                raise CubekitError(Diagnostic("CK607", message, found=found, fix="take another name"))
 
 
 def _people(wheel: Wheel) -> list[str]:
@@ -265,5 +277,5 @@ def _keywords(wheel: Wheel) -> list[str]:
     return [word.strip() for word in str(wheel.metadata["Keywords"] or "").split(",") if word.strip()]
 
 
-def _refused(metadata: TomlFile, message: str, fix: str) -> CubekitError:
-    return CubekitError(Diagnostic("CK612", message, metadata.place("project"), fix=fix))
+def _refused(metadata: TomlFile, message: str, fix: str, found: str | None = None) -> CubekitError:
+    return CubekitError(Diagnostic("CK612", message, metadata.place("project"), found=found, fix=fix))

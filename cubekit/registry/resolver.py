@@ -15,12 +15,13 @@ from cubekit.ground.versions import (
     parse_range,
     parse_versioned_name,
     range_text,
+    rank,
     split_use,
 )
 from cubekit.registry.shelf import Found, Shelf
 from cubekit.registry.wheels import best_wheel
 
-__all__ = ["Choice", "resolve"]
+__all__ = ["Choice", "obstacle", "resolve"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,18 @@ def resolve(
     return _Search(shelf, preferred or {}, installed or {}).run(dict(wanted))
 
 
+def obstacle(release: Release, versions: SpecifierSet, installed: str | None) -> str | None:
+    """Why a release cannot be taken, withdrawn or not; None if it can."""
+    if not admits(versions, release.version):
+        return f"not {range_text(versions)}"
+    if not admits(parse_range(release.api), __version__):
+        return f"for cubekit-core {release.api}, and this is {__version__}"
+    is_here = not release.files and installed is not None and Version(installed) == Version(release.version)
+    if best_wheel(release) is None and not is_here:
+        return "no wheel for this Python and system"
+    return None
+
+
 @dataclass
 class _Search:
     shelf: Shelf
@@ -71,27 +84,23 @@ class _Search:
         while True:
             for name in wanted:
                 self._candidates.setdefault(name, self._admitted(self.shelf.get(name), wanted[name]))
-            chosen = next(self._assign(sorted(wanted), {}), None)
-            if chosen is None:
+            chosen = self._assign(sorted(wanted), {})
+            if not isinstance(chosen, dict):
                 assert self.conflict is not None  # noqa: S101 - every name has a candidate, so two did not fit
                 raise CubekitError(self.conflict)
             missing = next(self._missing(chosen), None)
             if missing is None:
                 return chosen
-            wanted[self._provider(*missing)] = SpecifierSet()
+            wanted[self._provider(*missing, wanted)] = SpecifierSet()
 
     def _admitted(self, found: Found, versions: SpecifierSet) -> list[Choice]:
         """The releases that may be taken, the preferred one first and then the newest."""
         reasons, admitted, yanked = [], [], []
         for release in found.entry.releases:
-            if not admits(versions, release.version):
-                reasons.append(f"{release.version}: not {range_text(versions)}")
-            elif not admits(parse_range(release.api), __version__):
-                reasons.append(f"{release.version}: for cubekit-core {release.api}, and this is {__version__}")
+            if reason := obstacle(release, versions, self.installed.get(found.name)):
+                reasons.append(f"{release.version}: {reason}")
             elif release.yanked is not None:
                 yanked.append(release)
-            elif best_wheel(release) is None and not self._is_here(found.name, release):
-                reasons.append(f"{release.version}: no wheel for this Python and system")
             else:
                 admitted.append(Choice(found, release))
         if yanked and not admitted:
@@ -109,21 +118,25 @@ class _Search:
         kept = self.preferred.get(found.name)
         return sorted(admitted, key=lambda one: _rank(one.release.version, kept), reverse=True)
 
-    def _is_here(self, name: str, release: Release) -> bool:
-        here = self.installed.get(name)
-        return not release.files and here is not None and Version(here) == Version(release.version)
+    def _assign(self, names: list[str], chosen: dict[str, Choice]) -> dict[str, Choice] | set[str]:
+        """A choice for every name; or the names without a change of which there is none.
 
-    def _assign(self, names: list[str], chosen: dict[str, Choice]) -> Iterator[dict[str, Choice]]:
+        Going back to these and no others keeps a conflict of two cubes from being tried with all releases of the rest.
+        """
         if len(chosen) == len(names):
-            yield chosen
-            return
-        for choice in self._candidates[names[len(chosen)]]:
-            further = {**chosen, choice.name: choice}
-            if self._fits(further, names):
-                yield from self._assign(names, further)
+            return chosen
+        name = names[len(chosen)]
+        blamed: set[str] = set()
+        for choice in self._candidates[name]:
+            further = {**chosen, name: choice}
+            found = self._conflicting(further, names) or self._assign(names, further)
+            if isinstance(found, dict) or name not in found:
+                return found
+            blamed |= found
+        return blamed - {name}
 
-    def _fits(self, chosen: Mapping[str, Choice], names: list[str]) -> bool:
-        """Whether no requirement of what is chosen has only providers that are chosen, and none of them in range."""
+    def _conflicting(self, chosen: Mapping[str, Choice], names: list[str]) -> set[str]:
+        """Who does not fit together: a cube, and all providers of what it requires, none of them in range."""
         for name, contract, admitted in _requirements(chosen):
             able = [other for other in names if other != name and self._may_provide(other, contract)]
             offers = {other: _provided(chosen[other], contract) for other in able if other in chosen}
@@ -131,8 +144,8 @@ class _Search:
                 continue
             if not any(version is not None and admits(admitted, version) for version in offers.values()):
                 self._remember(chosen, name, contract, admitted, offers)
-                return False
-        return True
+                return {name, *able}
+        return set()
 
     def _may_provide(self, name: str, contract: str) -> bool:
         return any(_provided(choice, contract) for choice in self._candidates[name])
@@ -162,18 +175,25 @@ class _Search:
             if not any(_provided(other, contract) for other in chosen.values() if other.name != name):
                 yield name, contract, admitted
 
-    def _provider(self, name: str, contract: str, admitted: SpecifierSet) -> str:
-        able = [found.name for found in self.shelf.providers(contract) if found.name != name]
+    def _provider(self, name: str, contract: str, admitted: SpecifierSet, wanted: Mapping[str, SpecifierSet]) -> str:
+        providers = [found.name for found in self.shelf.providers(contract) if found.name != name]
+        able = [other for other in providers if other not in wanted]
         if len(able) == 1:
             return able[0]
+        if able:
+            who, fix = f"{len(able)} cubes provide", f"cubekit registry add {able[0]} {name}"
+        elif providers:  # each wanted, in releases that do not
+            who = f"no admitted release of {' or '.join(providers)} provides"
+            fix = f"admit other versions of {' or '.join(providers)}"
+        else:
+            who, fix = "no cube of any registry provides", "add a registry that has one"
         raise CubekitError(
             Diagnostic(
                 "CK603",
-                f'"{name}" requires the contract {contract}, which '
-                + (f"{len(able)} cubes provide" if able else "no cube of any registry provides"),
+                f'"{name}" requires the contract {contract}, which {who}',
                 needed=f"{contract} {range_text(admitted)}",
-                found=", ".join(able) or "no provider",
-                fix=f"cubekit registry add {able[0]} {name}" if able else "add a registry that has one",
+                found=", ".join(able or providers) or "no provider",
+                fix=fix,
             )
         )
 
@@ -190,8 +210,7 @@ def _provided(choice: Choice, contract: str) -> Version | None:
 
 
 def _rank(version: str, kept: str | None) -> tuple[bool, bool, Version]:
-    parsed = Version(version)
-    return kept is not None and parsed == Version(kept), not parsed.is_prerelease, parsed
+    return kept is not None and Version(version) == Version(kept), *rank(version)
 
 
 def _only_yanked(found: Found, yanked: list[Release]) -> CubekitError:

@@ -3,32 +3,62 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
+from cubekit.discovery.cubes import normalised
 from cubekit.ground.diagnostics import CubekitError, Diagnostic
 from cubekit.ground.toml_lines import TomlFile, read_toml
 from cubekit.registry.files import write_whole
 
-__all__ = ["add_cubes", "remove_cubes", "users_of"]
+__all__ = ["add_cubes", "cubes_of", "remove_cubes", "with_cubes"]
 
 
-def add_cubes(path: Path, uses: dict[str, str]) -> None:
-    """Append ``[cubes.NAME]`` tables to a service file.
+def with_cubes(path: Path, uses: Mapping[str, str]) -> str:
+    """Return the text of a service file with further ``[cubes.NAME]`` tables.
 
     :param uses: the ``use`` of each new instance.
+    :raises CubekitError: CK503 if the file has an instance of that name, or its cubes are not written as tables.
+    """
+    file = read_toml(path)
+    tables = [f'[cubes.{name}]\nuse = "{use}"\n' for name, use in uses.items()]
+    text = "\n".join([file.text.rstrip("\n") + "\n", *tables]) if uses else file.text
+    present = file.data.get("cubes", {})
+    if present.keys() & uses.keys() or _read(text) is None:
+        taken = sorted(present.keys() & uses.keys())
+        raise CubekitError(
+            Diagnostic(
+                "CK503",
+                f"{' and '.join(taken or uses)} cannot be written into the service file",
+                file.place("cubes", *taken[:1]),
+                found="an instance of that name, which uses another cube" if taken else "cubes that are not tables",
+                fix="give that one another name" if taken else "write each cube as a table: [cubes.NAME]",
+            )
+        )
+    return text
+
+
+def add_cubes(path: Path, uses: Mapping[str, str]) -> None:
+    """Append ``[cubes.NAME]`` tables to a service file.
+
+    :raises CubekitError: CK503 as `with_cubes`.
     """
     if uses:
-        tables = [f'[cubes.{name}]\nuse = "{use}"\n' for name, use in uses.items()]
-        write_whole(path, "\n".join([read_toml(path).text.rstrip("\n") + "\n", *tables]))
+        write_whole(path, with_cubes(path, uses))
 
 
-def users_of(file: TomlFile, cube: str) -> list[str]:
-    """The instances of a service file that use a cube."""
+def cubes_of(data: Mapping[str, Any]) -> dict[str, str]:
+    """The cube of every instance. What is written wrongly is left out, and keeps nobody from removing others."""
     from cubekit.ground.versions import split_use
 
-    tables = file.data.get("cubes", {})
-    return [name for name, table in tables.items() if split_use(str(table.get("use", "")))[0] == cube]
+    found = {}
+    tables = data.get("cubes")
+    for instance, table in tables.items() if isinstance(tables, Mapping) else ():
+        with suppress(ValueError):
+            found[instance] = normalised(split_use(str(table.get("use") if isinstance(table, Mapping) else ""))[0])
+    return found
 
 
 def remove_cubes(file: TomlFile, instances: Collection[str]) -> None:

@@ -40,8 +40,11 @@ class Shelf:
             raise self._unknown(name)
         first = claims[0]
         for other in claims[1:]:
-            if other.source.priority == first.source.priority and other.entry.distribution != first.entry.distribution:
-                raise _contested(first, other)
+            one, another = first.entry, other.entry
+            if one.distribution != another.distribution:
+                _check_priority(name, first.source, one.distribution, other.source, another.distribution)
+            elif differing := _differing(one.releases, another.releases):
+                _check_priority(name, first.source, differing, other.source, f"another {differing}")
         return first
 
     def __iter__(self) -> Iterator[Found]:
@@ -62,9 +65,19 @@ class Shelf:
         ]  # fmt: skip
 
     def releases(self, distribution: str) -> tuple[Source, Sequence[DistributionRelease]] | None:
-        """The registry that a distribution belongs to, a cube's or another, and its releases there."""
-        owner = self.entries(distribution)
-        return owner and (owner[0], [release for entry in owner[1] for release in entry.releases])
+        """The registry that a distribution belongs to, a cube's or another, and its releases there.
+
+        :raises CubekitError: CK607 if two of one priority list different files of it.
+        """
+        claims = [
+            (source, releases)
+            for source, known in self.registries
+            if (releases := _releases(known, distribution)) is not None
+        ]
+        for source, releases in claims[1:]:
+            if differing := _differing(claims[0][1], releases):
+                _check_priority(distribution, claims[0][0], differing, source, f"another {differing}")
+        return claims[0] if claims else None
 
     def entries(self, distribution: str) -> tuple[Source, Sequence[RegistryEntry | SupportEntry]] | None:
         """The registry that a distribution belongs to, and all that is said of it there."""
@@ -95,14 +108,32 @@ def open_shelf(local: Path, *, offline: bool = False) -> Shelf:
     return Shelf(tuple((source, load_registry(current_file(source, offline=offline))) for source in sources))
 
 
-def _contested(one: Found, other: Found) -> CubekitError:
-    return CubekitError(
-        Diagnostic(
-            "CK607",
-            f'two registries of one priority give the cube "{one.name}" to different distributions',
-            needed="one distribution for one cube name",
-            found=f"{one.entry.distribution} in {one.source.name}\n{other.entry.distribution} in {other.source.name}",
-            fix=f"in registry.toml give [registries.{one.source.name}] or [registries.{other.source.name}] "
-            "a higher priority",
+def _releases(registry: Registry, distribution: str) -> Sequence[DistributionRelease] | None:
+    entries = [entry for entry in registry.cubes.values() if entry.distribution == distribution]
+    if entries:
+        return [release for entry in entries for release in entry.releases]
+    return registry.distributions[distribution].releases if distribution in registry.distributions else None
+
+
+def _differing(one: Sequence[DistributionRelease], other: Sequence[DistributionRelease]) -> str | None:
+    """A file that both list, with different hashes."""
+    known = {file.name: file.sha256 for release in one for file in release.files}
+    files = (file for release in other for file in release.files)
+    return next((file.name for file in files if known.get(file.name, file.sha256) != file.sha256), None)
+
+
+def _check_priority(name: str, one: Source, says: str, other: Source, says_other: str) -> None:
+    """Refuse that two registries of one priority say different things of a name.
+
+    :raises CubekitError: CK607.
+    """
+    if one.priority == other.priority:
+        raise CubekitError(
+            Diagnostic(
+                "CK607",
+                f'two registries of one priority say different things of "{name}"',
+                needed="one distribution, and the same files, for one name",
+                found=f"{says} in {one.name}\n{says_other} in {other.name}",
+                fix=f"in registry.toml give [registries.{one.name}] or [registries.{other.name}] a higher priority",
+            )
         )
-    )

@@ -1,7 +1,8 @@
 """Signs a registry's directory as a TUF repository, so that readers notice what was changed, rolled back or held back.
 
 Needs the extra ``trust``. Everything new is written under new names; ``timestamp.json``, which points at it, comes last
-and in one step, so that readers see the old registry or the new one.
+and in one step, so that readers see the old registry or the new one. Only a new key takes two: until the second is
+done, readers are refused, as what the old key has signed may be somebody else's.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ from cubekit.registry.trust import METADATA, TARGET, TARGETS
 
 try:
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
+    from securesystemslib.exceptions import UnverifiedSignatureError
     from securesystemslib.signer import CryptoSigner
+    from tuf.api.exceptions import RepositoryError
     from tuf.api.metadata import Metadata, Root, Snapshot, TargetFile, Targets, Timestamp
 except ImportError as error:
     raise CubekitError(
@@ -25,7 +28,9 @@ except ImportError as error:
                    fix="pip install 'cubekit-core[trust]'")
     ) from error  # fmt: skip
 
-__all__ = ["sign_registry"]
+__all__ = ["SIGN_CHANGES", "check_unchanged", "sign_registry"]
+
+SIGN_CHANGES = "look at what was changed; if all of it is meant: cubekit registry publish --keys DIR --sign-changes"
 
 _ROOT_VALID, _ROOT_RENEWED = timedelta(days=365), timedelta(days=60)
 _ROLES = (Targets.type, Snapshot.type, Timestamp.type)
@@ -40,6 +45,7 @@ def sign_registry(directory: Path, keys: Path, *, now: datetime, valid: timedelt
     :param new_key: make another ``signing.pem``; what the old one signs is trusted no longer.
     :raises CubekitError: CK612 if a key is missing, or not the one that readers know.
     """
+    _check_place(directory, keys)
     metadata = directory / METADATA
     root = _root(metadata, keys, now, new_key=new_key)
     number = _latest(metadata) + 1
@@ -61,6 +67,43 @@ def sign_registry(directory: Path, keys: Path, *, now: datetime, valid: timedelt
     return root
 
 
+def check_unchanged(directory: Path, keys: Path, *, new_key: bool = False) -> None:
+    """Refuse a registry that was changed without its keys: to sign it would be to vouch for whoever did that.
+
+    :raises CubekitError: CK609.
+    """
+    _check_place(directory, keys)
+    metadata, path = directory / METADATA, directory / TARGET
+    number = _latest(metadata)
+    if number == 0 or not any(metadata.glob("*.root.json")):
+        if any((keys / f"{name}.pem").exists() for name in ("root", "signing")):
+            message = f"{path} is not signed, and there are keys: what says what they have signed may have been deleted"
+            raise CubekitError(Diagnostic("CK609", message, found=f"no signatures in {metadata}", fix=SIGN_CHANGES))
+        return
+    root = Metadata[Root].from_file(str(_newest_root(metadata))).signed
+    known = root.roles[Targets.type].keyids
+    key = root.keys[known[0]] if new_key else _key(keys, "signing").public_key
+    if key.keyid not in known:
+        return  # `sign_registry` says so
+    try:
+        targets = Metadata[Targets].from_file(str(metadata / f"{number}.targets.json"))
+        key.verify_signature(targets.signatures[key.keyid], targets.signed_bytes)
+        targets.signed.targets[TARGET].verify_length_and_hashes(path.read_bytes())
+    except (LookupError, RepositoryError, UnverifiedSignatureError) as error:
+        message = f"{path} was changed since it was signed, and nobody used its keys for that"
+        raise CubekitError(Diagnostic("CK609", message, found=str(error), fix=SIGN_CHANGES)) from error
+
+
+def _check_place(directory: Path, keys: Path) -> None:
+    if directory.resolve() in (keys.resolve(), *keys.resolve().parents):
+        message = f"the private keys in {keys} would be served with the registry"
+        raise CubekitError(Diagnostic("CK612", message, fix="keep them outside of its directory: --keys ../keys"))
+
+
+def _newest_root(metadata: Path) -> Path:
+    return max(metadata.glob("*.root.json"), key=lambda path: int(path.name.partition(".")[0]))
+
+
 def _drop_old(directory: Path, number: int) -> None:
     """Remove what nobody reads any more. The state before this one stays, for readers who began with it."""
     listed = set()
@@ -79,9 +122,8 @@ def _drop_old(directory: Path, number: int) -> None:
 
 def _root(metadata: Path, keys: Path, now: datetime, *, new_key: bool) -> Path:
     """The newest root, made if there is none, and renewed for a new key or before it expires."""
-    versions = [int(path.name.partition(".")[0]) for path in metadata.glob("*.root.json")]
-    if versions:
-        newest = metadata / f"{max(versions)}.root.json"
+    if any(metadata.glob("*.root.json")):
+        newest = _newest_root(metadata)
         root = Metadata[Root].from_file(str(newest)).signed
         if new_key:
             _key(keys, "root")  # without it there is no use in a new one
@@ -135,6 +177,9 @@ def _make_key(path: Path) -> None:
 
 def _key(keys: Path, name: str) -> CryptoSigner:
     path = keys / f"{name}.pem"
+    if path.exists() and path.stat().st_mode & 0o077:
+        message = f"others on this machine may read the key {path}"
+        raise CubekitError(Diagnostic("CK612", message, fix=f"chmod 600 {path}; if somebody has read it: --new-key"))
     try:
         return CryptoSigner(load_pem_private_key(path.read_bytes(), None))
     except (OSError, ValueError, TypeError) as error:

@@ -4,27 +4,37 @@ from __future__ import annotations
 
 import math
 import os
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from cubekit.ground.diagnostics import CubekitError, Diagnostic
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    import httpx2
-
-__all__ = ["LOCAL", "Source", "is_remote", "local_source", "referred_sources"]
+__all__ = ["LARGEST_WHEEL", "LOCAL", "Answer", "Source", "is_remote", "local_source", "referred_sources"]
 
 LOCAL = "local"
 """Name of the registry that a service is nearest to; it names the others."""
 FILE = "registry.toml"
+LARGEST_WHEEL = 4 * 2**30
+_LARGEST_TEXT = 64 * 2**20
+"""Bytes that are taken from a server, which may send for ever, or unpack to more than it sends."""
+_PIECE = 2**20
 
 
 def is_remote(address: str) -> bool:
     """Whether an address is asked for over the network."""
     return address.startswith(("http://", "https://"))
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What was found under a name, while it is being read."""
+
+    status: int
+    """As of HTTP: 200, 304 or 404."""
+    pieces: Iterator[bytes] = field(default_factory=lambda: iter(()))
+    etag: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,43 +61,62 @@ class Source:
         """Its file, unless it is remote."""
         return Path(self.address, self.file)
 
-    def read(self, name: str) -> bytes:
-        """Return a file of the registry, by its path in the registry's directory.
-
-        :raises CubekitError: CK601 if it cannot be had.
-        """
-        if (content := self.find(name)) is None:
-            raise self.unreachable(f"it has no {name}")
-        return content
-
     def find(self, name: str) -> bytes | None:
-        """Return a file of the registry; None if there is none.
+        """Return a file of the registry, by its path in the registry's directory; None if there is none.
 
         :raises CubekitError: CK601 if that cannot be found out.
         """
-        if self.remote:
-            answer = self.get(name, {})
-            if answer.status_code in {200, 404}:
-                return answer.content if answer.status_code == 200 else None
-            raise self.unreachable(f"{name} is answered with {answer.status_code}")
+        with self.ask(name) as answer:
+            return b"".join(answer.pieces) if answer.status == 200 else None
+
+    @contextmanager
+    def ask(
+        self, name: str, headers: Mapping[str, str] | None = None, *, most: int = _LARGEST_TEXT
+    ) -> Iterator[Answer]:
+        """Begin to read a file of the registry.
+
+        :param headers: for a web server.
+        :param most: how many bytes are taken.
+        :raises CubekitError: CK601 if nobody answers, or with anything but the file, that it is not there or unchanged.
+        """
+        asked = self._ask_server(name, headers or {}) if self.remote else self._open(name)
+        with asked as answer:
+            if answer.status not in {200, 304, 404}:
+                raise self.unreachable(f"{name} is answered with {answer.status}")
+            yield Answer(answer.status, self._bounded(answer.pieces, name, most), answer.etag)
+
+    def _bounded(self, pieces: Iterator[bytes], name: str, most: int) -> Iterator[bytes]:
+        taken = 0
+        for piece in pieces:
+            taken += len(piece)
+            if taken > most:
+                raise self.unreachable(f"{name} has more than {most} bytes")
+            yield piece
+
+    @contextmanager
+    def _open(self, name: str) -> Iterator[Answer]:
+        path = Path(self.address, name)
+        if not path.exists():
+            yield Answer(404)
+            return
         try:
-            return Path(self.address, name).read_bytes()
-        except FileNotFoundError:
-            return None
+            file = path.open("rb")
         except OSError as error:
             raise self.unreachable(f"{name} cannot be read: {error.strerror or error}") from error
+        with file:
+            yield Answer(200, iter(lambda: file.read(_PIECE), b""))
 
-    def get(self, name: str, headers: Mapping[str, str]) -> httpx2.Response:
-        """Ask a web server for a file, whatever it answers.
-
-        :raises CubekitError: CK601 if nobody answers.
-        """
+    @contextmanager
+    def _ask_server(self, name: str, headers: Mapping[str, str]) -> Iterator[Answer]:
         import httpx2  # 100 ms that a registry on disk need not pay
 
+        url, timeout = f"{self.address}/{name}", httpx2.Timeout(30)
         try:
-            return httpx2.get(
-                f"{self.address}/{name}", headers=dict(headers), follow_redirects=True, timeout=httpx2.Timeout(30)
-            )
+            with httpx2.stream("GET", url, headers=dict(headers), follow_redirects=True, timeout=timeout) as answer:
+                open_ = [one.url for one in (*answer.history, answer) if one.url.scheme == "http"]
+                if open_ and self.address.startswith("https://"):
+                    raise self.unreachable(f"{name} is redirected to {open_[0]}, which anybody on the way may change")
+                yield Answer(answer.status_code, answer.iter_bytes(), answer.headers.get("etag"))
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             raise self.unreachable(str(error) or type(error).__name__) from error
 

@@ -86,10 +86,10 @@ class _Fetcher(FetcherInterface):
         self._source = source
 
     def _fetch(self, url: str) -> Iterator[bytes]:
-        content = self._source.find(url.removeprefix(_BASE))
-        if content is None:
-            raise DownloadHTTPError(f"{self._source.address} has no {url.removeprefix(_BASE)}", 404)
-        yield content
+        with self._source.ask(url.removeprefix(_BASE)) as answer:
+            if answer.status == 404:
+                raise DownloadHTTPError(f"{self._source.address} has no {url.removeprefix(_BASE)}", 404)
+            yield from answer.pieces  # TUF stops where they are more than what was signed
 
 
 class _Kept(FetcherInterface):

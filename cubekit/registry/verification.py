@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import base64
-import csv
-import hashlib
-import io
 import json
-import zipfile
 from collections.abc import Iterator, Sequence
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
-from pathlib import Path, PurePosixPath
 
 from cubekit.discovery import Catalogue
 from cubekit.discovery.cubes import normalised
 from cubekit.discovery.registry import DistributionRelease
 from cubekit.ground.diagnostics import CubekitError, Diagnostic
 from cubekit.ground.versions import Version
+from cubekit.registry.bindings import moved
 from cubekit.registry.installer import fetch
 from cubekit.registry.lock import Lock, LockedCube, LockedDistribution
 from cubekit.registry.provenance import attestation_problems
+from cubekit.registry.records import changed
 from cubekit.registry.shelf import Found, Shelf
-from cubekit.registry.wheels import best_wheel_of
 
 __all__ = ["listing_problems", "registry_problems", "verify"]
 
@@ -47,14 +42,15 @@ def registry_problems(lock: Lock, shelf: Shelf) -> list[Diagnostic]:
 
 def listing_problems(lock: Lock, shelf: Shelf) -> list[Diagnostic]:
     """Return what the registries say of locked releases otherwise than when they were locked."""
-    problems: list[Diagnostic] = []
+    problems = moved(lock, shelf)
     for cube in lock.cubes:
         try:
             problems += _belonging(cube, shelf.get(cube.name))
         except CubekitError as error:  # no registry has it any more
             problems += error.diagnostics
     for other in lock.distributions:
-        if (owner := shelf.releases(other.name)) is not None:
+        owner = shelf.releases(other.name)
+        if owner is not None and owner[0].name == other.registry:
             problems += _listed(other, owner[0].name, owner[1])
     return problems
 
@@ -129,35 +125,22 @@ def _differences(wanted: LockedCube | LockedDistribution, name: str, shelf: Shel
         message = f"{name} {wanted.version} is installed from another file than is locked"
         yield Diagnostic("CK606", message, found=f"sha256 {sha256}", fix=f"pip uninstall {name}; then: {fix}")
         return
-    if changed := sorted(_changed(found, _record(wanted, found, shelf))):
+    record = _record(wanted, name, found, shelf)
+    if record is None:
+        message = f"nothing says any more which files {name} {wanted.version} has"
+        yield Diagnostic("CK606", message, needed="its RECORD", fix=f"pip uninstall {name}; then: {fix}")
+    elif others := sorted(changed(found, record)):
         yield Diagnostic(
             "CK606",
             f"files of {name} {wanted.version} were changed after they were installed",
-            found="\n".join(changed[:5]) + (f"\nand {len(changed) - 5} more" if len(changed) > 5 else ""),
+            found="\n".join(others[:5]) + (f"\nand {len(others) - 5} more" if len(others) > 5 else ""),
             fix=f"pip uninstall {name}; then: {fix}",
         )
 
 
-def _record(wanted: LockedCube | LockedDistribution, found: Distribution, shelf: Shelf) -> str:
-    """What was installed: of a cube by the locked wheel, which nobody can forge; of others by what pip wrote down."""
-    file = best_wheel_of(wanted.files)
-    if isinstance(wanted, LockedCube) and file is not None:
-        with zipfile.ZipFile(fetch(shelf.get(wanted.name).source, file)) as wheel:
-            name = next(name for name in wheel.namelist() if name.endswith(".dist-info/RECORD"))
-            return wheel.read(name).decode()
-    return found.read_text("RECORD") or ""
-
-
-def _changed(found: Distribution, record: str) -> Iterator[str]:
-    for row in csv.reader(io.StringIO(record)):
-        if len(row) < 2 or not row[1] or ".data/" in row[0]:  # pip moves .data elsewhere, and rewrites scripts
-            continue
-        algorithm, _, expected = row[1].partition("=")
-        path = Path(str(found.locate_file(PurePosixPath(row[0]).as_posix())))
-        try:
-            digest = hashlib.new(algorithm, path.read_bytes()).digest()
-        except OSError:
-            yield f"{row[0]} cannot be read"
-        else:
-            if base64.urlsafe_b64encode(digest).rstrip(b"=").decode() != expected:
-                yield row[0]
+def _record(wanted: LockedCube | LockedDistribution, name: str, found: Distribution, shelf: Shelf) -> str | None:
+    """What was installed: by the locked wheel, which nobody can forge, or for what an index had by what pip wrote."""
+    owner = shelf.releases(name)
+    if owner is not None and owner[0].name == wanted.registry and wanted.files:
+        return fetch(owner[0], name, wanted.version, wanted.files).record
+    return found.read_text("RECORD")

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import zipfile
-from collections.abc import Iterable, Mapping
-from configparser import ConfigParser
-from configparser import Error as ConfigError
-from dataclasses import dataclass
+import zlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from email.message import Message
 from email.parser import BytesParser
 from pathlib import Path
 
-from cubekit.discovery.cubes import normalised
+from cubekit.discovery.cubes import CubeInfo, normalised
 from cubekit.discovery.registry import DistributionRelease, ReleaseFile
 from cubekit.ground.colours import Colour
 from cubekit.ground.diagnostics import CubekitError, Diagnostic
+from cubekit.ground.quality import Level
+from cubekit.ground.versions import Version
 
 __all__ = ["Wheel", "best_wheel", "best_wheel_of", "read_wheel", "sha256_of"]
+
+_LARGEST = 16 * 2**20
+"""Bytes that a file of metadata may take; a few hundred of a wheel can be unpacked to as many gigabytes."""
 
 
 @dataclass(frozen=True)
@@ -25,13 +29,21 @@ class Wheel:
     """What a wheel says of itself."""
 
     path: Path
+    sha256: str
     distribution: str
     version: str
-    metadata: Message
+    metadata: Message = field(compare=False)
+    record: str
+    """The hash of every file in it."""
     cubes: Mapping[str, tuple[Colour, str]]
     """Colour and target of every cube that it offers."""
-    claims: Mapping[str, str]
+    levels: Mapping[str, Level]
     """The levels of the quality scale that its author claims, by cube."""
+
+    @property
+    def requires(self) -> list[str]:
+        """What it depends on."""
+        return [str(text) for text in self.metadata.get_all("Requires-Dist") or ()]
 
 
 def sha256_of(path: Path) -> str:
@@ -65,30 +77,55 @@ def best_wheel_of(files: Iterable[ReleaseFile]) -> ReleaseFile | None:
     return min(ranked)[2] if ranked else None
 
 
-def read_wheel(path: Path) -> Wheel:
-    """Read the metadata of a wheel.
+def read_wheel(path: Path, sha256: str | None = None) -> Wheel:
+    """Read the metadata of a wheel, as pip and cubekit will once it is installed.
 
-    :raises CubekitError: CK612 if it is no wheel.
+    :param sha256: its hash, if that was found out already.
+    :raises CubekitError: CK612 if it is no wheel, CK306 if its entry points cannot be read.
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            directory = next(name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
-            metadata = BytesParser().parsebytes(archive.read(directory))
-            entry_points = directory.removesuffix("METADATA") + "entry_points.txt"
-            text = archive.read(entry_points).decode() if entry_points in archive.namelist() else ""
-        groups = ConfigParser(delimiters=("=",), interpolation=None)
-        groups.optionxform = str  # type: ignore[assignment, method-assign] # names keep their case
-        groups.read_string(text)
-        name, version = str(metadata["Name"]), str(metadata["Version"])
-    except (OSError, StopIteration, UnicodeDecodeError, zipfile.BadZipFile, ConfigError) as error:
+            directory = _metadata_directory(archive.namelist())
+            metadata = BytesParser().parsebytes(_content(archive, f"{directory}/METADATA"))
+            entry_points = f"{directory}/entry_points.txt"
+            text = _content(archive, entry_points).decode() if entry_points in archive.namelist() else ""
+            record = _content(archive, f"{directory}/RECORD").decode()
+        name, version = normalised(str(metadata["Name"])), str(Version(str(metadata["Version"])))
+    except (OSError, LookupError, ValueError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
         message = f"{path} cannot be read as a wheel: {str(error) or type(error).__name__}"
         raise CubekitError(Diagnostic("CK612", message, fix="build it again: python -m build")) from error
-    cubes = {
-        normalised(cube): (colour, target.strip())
-        for colour in Colour
-        if groups.has_section(colour.group)
-        for cube, target in groups.items(colour.group)
-    }
-    claimed = groups.items("cubekit.quality") if groups.has_section("cubekit.quality") else ()
-    claims = {normalised(cube): level.strip() for cube, level in claimed}
-    return Wheel(path, normalised(name), version, metadata, cubes, claims)
+    offered = _offered(text, path, name, version)
+    cubes = {cube.name: (cube.colour, cube.target) for cube in offered}
+    levels = {cube.name: cube.quality for cube in offered if cube.quality is not None}
+    return Wheel(path, sha256 or sha256_of(path), name, version, metadata, record, cubes, levels)
+
+
+def _metadata_directory(names: Iterable[str]) -> str:
+    """The one directory of metadata. Were there others, what is checked here would not be what is installed."""
+    found = {directory for name in names for directory in _metadata_directories(name)}
+    if len(found) != 1 or not all(one.endswith(".dist-info") for one in found):
+        raise ValueError(f"it needs one .dist-info directory, and has: {', '.join(sorted(found)) or 'none'}")
+    return found.pop()
+
+
+def _metadata_directories(name: str) -> Iterator[str]:
+    parts = name.split("/")
+    if parts[0].endswith(".data"):  # pip puts what is below its directories where everything else is
+        parts = parts[2:]
+    if len(parts) > 1 and parts[0].lower().endswith((".dist-info", ".egg-info")):
+        yield parts[0]
+
+
+def _content(archive: zipfile.ZipFile, name: str) -> bytes:
+    if (size := archive.getinfo(name).file_size) > _LARGEST:
+        raise ValueError(f"{name} has {size} bytes")
+    return archive.read(name)
+
+
+def _offered(text: str, path: Path, distribution: str, version: str) -> Sequence[CubeInfo]:
+    from cubekit.discovery.distributions import read_entry_points
+
+    offered = read_entry_points(text, f"{path.name}/entry_points.txt", distribution, version)
+    if wrong := [problem for problem in offered.diagnostics if problem.severity == "error"]:
+        raise CubekitError(wrong)
+    return offered.cubes

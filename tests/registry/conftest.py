@@ -9,6 +9,7 @@ import pytest
 
 from tests.registry.market import Environment, contract, greeter, host
 
+SIGNED = '[registries.company]\nsource = "../registry"\nroot = "root.json"\n'
 SERVICE = '[service]\nname = "shop"     # ours\n'
 
 
@@ -46,3 +47,17 @@ def service(tmp_path: Path, registry: Path) -> Path:
     (directory / "service.toml").write_text(SERVICE, "utf-8")
     (directory / "registry.toml").write_text('[registries.company]\nsource = "../registry"\npriority = 5\n', "utf-8")
     return directory
+
+
+@pytest.fixture
+def keys(tmp_path: Path) -> Path:
+    return tmp_path / "keys"
+
+
+@pytest.fixture
+def signed(environment: Environment, registry: Path, keys: Path, service: Path) -> Path:
+    """The registry, signed, and a service that checks its signatures."""
+    root = environment.ok("publish", "--to", registry, "--keys", keys)["root"]
+    shutil.copy(root, service / "root.json")
+    (service / "registry.toml").write_text(SIGNED, "utf-8")
+    return registry

@@ -68,6 +68,7 @@ def build(
     owner: str = "Ada",
     declared: str = "",
     quality: str | None = None,
+    extras: Sequence[str] = (),
 ) -> Path:
     """Make a distribution's directory with what its author builds into ``dist``; return the directory."""
     place = directory / f"{name}-{version}"
@@ -80,6 +81,7 @@ def build(
         requires=requires,
         owner=owner,
         quality=quality,
+        extras=extras,
     )
     project = f'[project]\nname = "{name}"\nversion = "{version}"\n[tool.cubekit]\n{declared}'
     (place / "pyproject.toml").write_text(project, "utf-8")
@@ -96,6 +98,7 @@ def wheel_of(
     requires: Sequence[str] = (),
     owner: str = "Ada",
     quality: str | None = None,
+    extras: Sequence[str] = (),
 ) -> Path:
     """Build a wheel."""
     directory.mkdir(parents=True, exist_ok=True)
@@ -103,6 +106,7 @@ def wheel_of(
     metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\nSummary: A {name}\nAuthor: {owner}\n"
     metadata += "Keywords: polite,greeting\nLicense-Expression: MIT\n"
     metadata += "".join(f"Requires-Dist: {text}\n" for text in requires)
+    metadata += "".join(f"Provides-Extra: {extra}\n" for extra in extras)
     entries = "".join(f"{cube} = {target}\n" for cube, target in cubes.items())
     if quality is not None:
         entries += "[cubekit.quality]\n" + "".join(f"{cube} = {quality}\n" for cube in cubes)
@@ -224,3 +228,16 @@ class Environment:
         """Versions of what was installed here."""
         names = (path.name.removesuffix(".dist-info").partition("-") for path in self.site.glob("*.dist-info"))
         return {name.replace("_", "-"): version for name, _, version in names}
+
+
+def refused(environment: Environment, service: Path, *arguments: str) -> dict[str, Any]:
+    """The one reason why something is not trusted."""
+    (problem,) = environment.refused(5, *(arguments or ("add", "greeter")), cwd=service)
+    assert environment.installed() == {}
+    return problem
+
+
+def change(path: Path, old: str, new: str) -> None:
+    text = path.read_text("utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), "utf-8")

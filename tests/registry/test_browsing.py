@@ -83,8 +83,8 @@ def test_the_level_that_a_release_claims_is_shown(
     changes = environment.ok("diff", "plain", "1.0.0", cwd=service)["changes"]
     assert changes == {"quality": {"from": [], "to": ["silver"]}}
     (problem,) = environment.refused(4, "publish", plain(tmp_path, "plain", "2.0.0", quality="great"), "--to", registry)
-    assert problem["code"] == "CK612"
-    assert '"great"' in problem["message"]
+    assert problem["code"] == "CK306"
+    assert problem["found"] == "plain = great"
 
 
 def test_each_release_is_described_by_its_own_wheel(
@@ -131,6 +131,21 @@ def test_a_mistake_in_a_registry_has_its_line(environment: Environment, registry
     (problem,) = environment.refused(4, "check", registry)
     assert (problem["code"], problem["fix"]) == ("CK103", 'write "licence"')
     assert file.read_text("utf-8").splitlines()[problem["line"] - 1].startswith("license")
+
+
+def test_a_registry_cannot_command_a_terminal(environment: Environment, service: Path, registry: Path) -> None:
+    file = registry / "registry.toml"
+    text = file.read_text("utf-8")
+    for said in (r"\u001b[2J", r"\nowners  you", "\u202eevil", "\u009b2J"):
+        file.write_text(text.replace("A cubekit-greeter", f"Nice{said}"), "utf-8")
+        for arguments in (["search"], ["show", "greeter"], ["add", "greeter"]):
+            done = environment.run("registry", *arguments, cwd=service)
+            assert done.returncode == 4
+            assert {"\x1b", "\u202e", "\x9b"}.isdisjoint(done.stdout + done.stderr)
+    file.write_text(text, "utf-8")
+    (problem,) = environment.refused(4, "yank", "greeter", "1.0.0", "--reason", "a\nb", "--to", registry)
+    assert (problem["code"], problem["fix"]) == ("CK612", "say it on one line")
+    assert file.read_text("utf-8") == text
 
 
 def test_names_that_look_alike_are_found_by_a_check(environment: Environment, registry: Path) -> None:

@@ -125,9 +125,34 @@ def test_nobody_provides() -> None:
     assert problem.message == '"shop" requires the contract test.store, which no cube of any registry provides'
 
 
+def test_a_name_without_a_release_belongs_to_its_registry_all_the_same() -> None:
+    """Else pip would take its distribution from an index."""
+    owner = shelf(one=[]).releases("one")
+    assert owner is not None
+    assert list(owner[1]) == []
+    assert shelf(one=[]).releases("other") is None
+
+
 def test_a_withdrawn_release_is_taken_by_nobody() -> None:
     known = shelf(one=[release("1.0"), release("1.1", yanked="loses data")])
     assert chosen(known, "one") == {"one": "1.0"}
     assert chosen(known, "one", preferred={"one": "1.1"}) == {"one": "1.0"}
     problem = refused(known, "one ==1.1")
     assert (problem.code, problem.fix) == ("CK608", "admit 1.0 instead")
+
+
+def test_a_provider_that_is_pinned_where_it_provides_nothing() -> None:
+    known = shelf(shop=[consumer("1.0", ">=1")], store=[release("1.0"), provider("2.0", "1.0")])
+    problem = refused(known, "shop", "store ==1.0")
+    assert problem.message == ('"shop" requires the contract test.store, which no admitted release of store provides')
+    assert (problem.found, problem.fix) == ("store", "admit other versions of store")
+    assert chosen(known, "shop", "store") == {"shop": "1.0", "store": "2.0"}
+
+
+def test_a_conflict_is_not_tried_with_every_release_of_cubes_that_have_no_part_in_it() -> None:
+    others = {f"m{number}": [release(f"1.{minor}") for minor in range(10)] for number in range(20)}
+    known = shelf(aa=[consumer("1.0", ">=2")], zz=[provider("1.0", "1.0")], **others)
+    assert refused(known, "aa", "zz", *others).needed == "aa 1.0 requires test.store >=2"
+    known = shelf(aa=[consumer("1.0", ">=1"), consumer("2.0", ">=2")], zz=[provider("1.0", "1.0")], **others)
+    found = chosen(known, "aa", "zz", *others)
+    assert (found["aa"], found["m0"]) == ("1.0", "1.9")

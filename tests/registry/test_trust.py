@@ -4,56 +4,18 @@ from __future__ import annotations
 
 import shutil
 import tomllib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
-from typing import Any
 
-import pytest
-
-from cubekit.registry.files import write_whole
 from cubekit.registry.signing import sign_registry
-from cubekit.registry.wheels import sha256_of
-from tests.registry.market import Environment, plain, wheel_of
+from tests.registry.market import Environment, change, refused
 
 MONTH = timedelta(days=30)
 SERVICE = '[service]\nname = "shop"\n[cubes.greeter]\nuse = "greeter"\n'
-SIGNED = '[registries.company]\nsource = "../registry"\nroot = "root.json"\n'
 
 
 def now() -> datetime:
     return datetime.now(UTC).replace(microsecond=0)
-
-
-@pytest.fixture
-def keys(tmp_path: Path) -> Path:
-    return tmp_path / "keys"
-
-
-@pytest.fixture
-def signed(environment: Environment, registry: Path, keys: Path, service: Path) -> Path:
-    """The registry, signed, and a service that checks its signatures."""
-    root = environment.ok("publish", "--to", registry, "--keys", keys)["root"]
-    shutil.copy(root, service / "root.json")
-    (service / "registry.toml").write_text(SIGNED, "utf-8")
-    return registry
-
-
-def refused(environment: Environment, service: Path, *arguments: str) -> dict[str, Any]:
-    """The one reason why something is not trusted."""
-    (problem,) = environment.refused(5, *(arguments or ("add", "greeter")), cwd=service)
-    assert environment.installed() == {}
-    return problem
-
-
-def change(path: Path, old: str, new: str) -> None:
-    text = path.read_text("utf-8")
-    assert old in text
-    path.write_text(text.replace(old, new), "utf-8")
 
 
 def test_a_tampered_file(environment: Environment, service: Path, registry: Path) -> None:
@@ -152,7 +114,17 @@ def test_a_registry_that_was_changed_and_not_signed(environment: Environment, si
     change(signed / "registry.toml", "A cubekit-greeter", "Another")
     (problem,) = environment.refused(5, "check", signed)
     assert (problem["code"], problem["message"]) == ("CK609", "registry.toml is not what was signed")
-    environment.ok("publish", "--to", signed, "--keys", keys)
+    # Nor does the job that signs it every month vouch for who did that, whatever else it is asked to do.
+    for arguments in (["publish"], ["publish", "--new-key"], ["yank", "host", "1.0.0", "--reason", "bad"]):
+        (problem,) = environment.refused(5, *arguments, "--to", signed, "--keys", keys)
+        assert problem["code"] == "CK609"
+        assert "registry.toml was changed since it was signed" in problem["message"]
+        assert problem["fix"].endswith("--sign-changes")
+    metadata = (signed / "metadata").rename(keys.parent / "metadata")
+    (problem,) = environment.refused(5, "publish", "--to", signed, "--keys", keys)
+    assert (problem["code"], problem["found"]) == ("CK609", f"no signatures in {signed / 'metadata'}")
+    metadata.rename(signed / "metadata")
+    environment.ok("publish", "--to", signed, "--keys", keys, "--sign-changes")
     assert environment.ok("check", signed)["valid"]
 
 
@@ -207,166 +179,16 @@ def test_a_signing_key_in_wrong_hands(
     assert refused(environment, service)["code"] == "CK609"
 
 
+def test_keys_that_others_can_read(environment: Environment, signed: Path, keys: Path) -> None:
+    (keys / "signing.pem").chmod(0o640)
+    (problem,) = environment.refused(4, "publish", "--to", signed, "--keys", keys)
+    assert problem["message"] == f"others on this machine may read the key {keys / 'signing.pem'}"
+    (problem,) = environment.refused(4, "publish", "--to", signed, "--keys", signed / "private" / "keys")
+    assert (problem["code"], problem["fix"]) == ("CK612", "keep them outside of its directory: --keys ../keys")
+    assert not (signed / "private").exists()
+
+
 def test_a_missing_key(environment: Environment, signed: Path, keys: Path) -> None:
     (keys / "signing.pem").unlink()
     (problem,) = environment.refused(4, "publish", "--to", signed, "--keys", keys)
     assert problem["code"] == "CK612"
-
-
-def test_a_name_that_belongs_to_another_distribution(
-    environment: Environment, service: Path, registry: Path, tmp_path: Path
-) -> None:
-    squatter = plain(tmp_path, "greeter", owner="Mallory")
-    path = squatter / "pyproject.toml"
-    shutil.rmtree(squatter / "dist")
-    module = {"evil": "from cubekit import Cube\nclass Evil(Cube):\n    pass\n"}
-    wheel_of(squatter / "dist", "evil-greeter", "1.0.0", modules=module, cubes={"greeter": "evil:Evil"},
-             requires=["cubekit-core>=0.1"])  # fmt: skip
-    path.write_text('[project]\nname = "evil-greeter"\nversion = "1.0.0"\n', "utf-8")
-    problem = refused(environment, service, "publish", str(squatter), "--to", str(registry))
-    assert (problem["code"], problem["message"]) == ("CK607", 'the cube name "greeter" belongs to cubekit-greeter')
-
-
-@pytest.mark.parametrize("name", ["greter", "gre-eter", "greeters", "gr3eter", "gereter"])
-def test_a_name_that_looks_like_another(environment: Environment, registry: Path, tmp_path: Path, name: str) -> None:
-    squatter = plain(tmp_path, name, owner="Mallory")
-    (problem,) = environment.refused(5, "publish", squatter, "--to", registry)
-    assert problem["code"] == "CK607"
-    assert problem["message"] == f'the cube name "{name}" looks like "greeter", which belongs to somebody else'
-    environment.ok("publish", plain(tmp_path / "own", name, owner="Ada"), "--to", registry)
-
-
-def test_a_wheel_that_offers_the_cube_of_another(
-    environment: Environment, service: Path, registry: Path, tmp_path: Path
-) -> None:
-    wheel = wheel_of(tmp_path, "cubekit-trojan", "1.0.0", modules={"trojan": ""},
-                     cubes={"trojan": "trojan:Trojan", "greeter": "trojan:Greeter"})  # fmt: skip
-    shutil.copy(wheel, registry / "files")
-    with (registry / "registry.toml").open("a") as file:
-        file.write(
-            '[cubes.trojan]\ncolour = "feature"\ndistribution = "cubekit-trojan"\nsummary = "Nice"\n'
-            '[[cubes.trojan.releases]]\nversion = "1.0.0"\napi = ">=0.1"\npublisher = "Mallory"\n'
-            f'files = [{{ name = "{wheel.name}", sha256 = "{sha256_of(wheel)}" }}]\n'
-        )
-    problem = refused(environment, service, "add", "trojan")
-    assert problem["message"] == 'cubekit-trojan offers the cube "greeter", which belongs to cubekit-greeter'
-
-
-def test_an_index_cannot_take_the_place_of_a_registry(
-    environment: Environment, service: Path, registry: Path, tmp_path: Path
-) -> None:
-    """Dependency confusion: a higher version of a private name on the index that pip asks."""
-    for name in ("cubekit-greeter", "greeting-contract"):
-        wheel_of(environment.index, name, "1.99.0", modules={"evil": ""}, cubes={})
-    environment.ok("add", "greeter", cwd=service)
-    assert environment.installed() == {"cubekit-greeter": "1.1.0", "greeting-contract": "1.0.0"}
-
-
-def test_a_cube_moves_to_no_other_registry_by_itself(environment: Environment, service: Path, tmp_path: Path) -> None:
-    environment.ok("add", "greeter", cwd=service)
-    other = tmp_path / "other"
-    other.mkdir()
-    (other / "registry.toml").write_text(
-        '[cubes.greeter]\ncolour = "feature"\ndistribution = "evil-greeter"\nsummary = "Greets"\n', "utf-8"
-    )
-    file = service / "registry.toml"
-    file.write_text(file.read_text("utf-8") + '[registries.other]\nsource = "../other"\n', "utf-8")
-    assert environment.ok("lock", "--check", cwd=service)["valid"], "a lower priority takes no name"
-    change(file, "[registries.other]", "[registries.other]\npriority = 5")
-    (problem,) = environment.refused(5, "lock", cwd=service)
-    assert problem["code"] == "CK607"
-    assert problem["message"].startswith("two registries of one priority give the cube")
-    change(file, "[registries.other]\npriority = 5", "[registries.other]\npriority = 6")
-    for arguments in (["lock", "--check"], ["verify"]):
-        problem, *_ = environment.refused(5, *arguments, cwd=service)
-        assert (problem["code"], problem["message"]) == (
-            "CK607",
-            'the cube "greeter" is locked from elsewhere than its name belongs to',
-        )
-
-
-def test_the_same_name_in_a_registry_of_higher_priority(
-    environment: Environment, service: Path, registry: Path, tmp_path: Path
-) -> None:
-    environment.ok("add", "greeter", cwd=service)
-    shutil.copytree(registry, tmp_path / "other")
-    with (service / "registry.toml").open("a") as file:
-        file.write('[registries.other]\nsource = "../other"\npriority = 6\n')
-    (problem,) = environment.refused(5, "lock", cwd=service)
-    assert problem["message"] == 'the cube "greeter" would come from elsewhere than before'
-    assert problem["needed"] == 'cubekit-greeter of registry "company", as cubekit.lock says'
-    assert problem["found"] == 'cubekit-greeter of registry "other"'
-
-
-def test_a_stranger_that_is_installed_under_the_name(
-    environment: Environment, service: Path, registry: Path, tmp_path: Path
-) -> None:
-    wheel = wheel_of(tmp_path, "evil-greeter", "9.0.0", modules={"evil": ""}, cubes={"greeter": "evil:Evil"})
-    shutil.unpack_archive(wheel, environment.site, "zip")
-    (problem,) = environment.refused(5, "add", "greeter", cwd=service)
-    assert problem["code"] == "CK607"
-    assert problem["fix"] == "pip uninstall evil-greeter"
-
-
-def test_a_release_never_changes(environment: Environment, registry: Path, tmp_path: Path) -> None:
-    first = plain(tmp_path, "plain")
-    environment.ok("publish", first, "--to", registry)
-    before = (registry / "registry.toml").read_bytes()
-    environment.ok("publish", first, "--to", registry)
-    assert (registry / "registry.toml").read_bytes() == before
-    changed = plain(tmp_path / "changed", "plain", declared='permissions = ["gpu"]\n', owner="Eve")
-    (problem,) = environment.refused(4, "publish", changed, "--to", registry)
-    assert problem["code"] == "CK612"
-    files = "cubekit_plain-1.0.0-py3-none-any.whl, permissions"
-    assert problem["message"] == f"1.0.0 is published already, with other content: {files}"
-
-
-@contextmanager
-def served(directory: Path) -> Iterator[str]:
-    """Any web server will do: this is the one of Python."""
-
-    class Quiet(SimpleHTTPRequestHandler):
-        def log_message(self, format: str, *args: Any) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(directory))) as server:
-        thread = Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
-
-
-@pytest.mark.parametrize("root", ["", 'root = "root.json"\n'], ids=["unsigned", "signed"])
-def test_any_web_server_can_serve_a_registry(environment: Environment, service: Path, signed: Path, root: str) -> None:
-    with served(signed) as url:
-        (service / "registry.toml").write_text(f'[registries.company]\nsource = "{url}"\n{root}', "utf-8")
-        added = environment.ok("add", "greeter", cwd=service)
-        assert added["unsigned"] == ([] if root else ["company"])
-        assert environment.ok("verify", cwd=service)["valid"]
-    assert environment.installed()["cubekit-greeter"] == "1.1.0"
-    # The server is gone. What was fetched is enough, also to install again.
-    (problem,) = environment.refused(6, "verify", cwd=service)
-    assert problem["code"] == "CK601"
-    assert environment.ok("verify", "--offline", cwd=service)["valid"]
-    assert [one["name"] for one in environment.ok("search", "greeter", "--offline", cwd=service)["cubes"]] == [
-        "greeter"
-    ]
-    environment.ok("remove", "greeter", cwd=service)
-    environment.ok("add", "greeter", "--offline", cwd=service)
-    assert environment.installed()["cubekit-greeter"] == "1.1.0"
-
-
-def test_an_interrupted_writer_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "cubekit.lock"
-    write_whole(path, "old")
-
-    def interrupted(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("os.replace", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        write_whole(path, "new")
-    assert [file.read_text() for file in tmp_path.iterdir()] == ["old"]

@@ -9,7 +9,7 @@ import typer
 
 from cubekit.cli.console import console, table
 from cubekit.cli.options import Json, Service
-from cubekit.cli.registries.project import Offline, RegistryPath, local_registry, open_project, shelf_for
+from cubekit.cli.registries.project import CubeName, Offline, RegistryPath, local_registry, open_project, shelf_for
 from cubekit.discovery import scan
 from cubekit.ground.colours import Colour
 from cubekit.ground.diagnostics import CubekitError, Diagnostic
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from cubekit.registry.shelf import Found
 
 __all__ = ["diff", "outdated", "search", "show"]
-
-Name = Annotated[str, typer.Argument(help="Name of a cube.")]
 
 
 def search(
@@ -45,7 +43,7 @@ def search(
     console.data(text, {"cubes": found})
 
 
-def show(name: Name, registry: RegistryPath = None, offline: Offline = False, json: Json = False) -> None:
+def show(name: CubeName, registry: RegistryPath = None, offline: Offline = False, json: Json = False) -> None:
     """Show what a registry says of a cube: owners, contracts, permissions, claimed quality, releases."""
     found = shelf_for(registry, Path(), offline=offline).get(name)
     entry = found.entry
@@ -80,7 +78,7 @@ def show(name: Name, registry: RegistryPath = None, offline: Offline = False, js
 
 
 def diff(
-    name: Name,
+    name: CubeName,
     old: Annotated[str | None, typer.Argument(help="A version; default the installed one.")] = None,
     new: Annotated[str | None, typer.Argument(help="A version; default the newest.")] = None,
     registry: RegistryPath = None,
@@ -105,17 +103,19 @@ def outdated(
     service: Service = Path(), registry: RegistryPath = None, offline: Offline = False, json: Json = False
 ) -> None:
     """Show which cubes of a service are locked or installed in a release that is not the newest, or withdrawn."""
-    from cubekit.ground.versions import Version, admits
+    from cubekit.ground.versions import Version, rank
+    from cubekit.registry.resolver import obstacle
 
     project = open_project(service)
     shelf = shelf_for(registry, project.service, offline=offline)
     rows, payload = [["CUBE", "HAS", "ADMITTED", "NEWEST", ""]], []
     for name, (versions, _) in project.wanted.items():
         entry, locked, installed = shelf.get(name).entry, project.lock.get(name), scan().get(name)
-        has = locked.version if locked else installed.version if installed else None
+        here = installed.version if installed else None
+        has = locked.version if locked else here
         newest = entry.newest.version if entry.newest else None
-        usable = [one.version for one in entry.releases if one.yanked is None and admits(versions, one.version)]
-        admitted = max(usable, key=Version, default=None)
+        usable = [one for one in entry.releases if one.yanked is None and not obstacle(one, versions, here)]
+        admitted = max((one.version for one in usable), key=rank, default=None)
         current = entry.release(has) if has else None
         yanked = current.yanked if current else None
         if yanked is None and has is not None and (newest is None or Version(has) >= Version(newest)):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cubekit.cli.console import console
+from cubekit.discovery.cubes import normalised
 from cubekit.discovery.nearest import nearest_registry
 from cubekit.ground.diagnostics import CubekitError, Diagnostic, Place
 
@@ -19,17 +22,21 @@ if TYPE_CHECKING:
     from cubekit.registry.shelf import Shelf
 
 __all__ = [
+    "CubeName",
     "DryRun",
     "Offline",
     "Project",
     "RegistryPath",
     "ServiceOption",
+    "changing",
+    "changing_registry",
     "finish",
     "local_registry",
     "open_project",
     "shelf_for",
 ]
 
+CubeName = Annotated[str, typer.Argument(parser=normalised, metavar="NAME", help="Name of a cube.")]
 RegistryPath = Annotated[
     Path | None,
     typer.Option("--registry", metavar="PATH", help="A registry.toml, or its directory, instead of the nearest one."),
@@ -88,11 +95,39 @@ def open_project(service: Path) -> Project:
         raise CubekitError([*problems, *more])
     wanted: dict[str, tuple[SpecifierSet, Place]] = {}
     for instance, section in file.cubes.items():
-        name, versions = split_use(section.use)
+        spelled, versions = split_use(section.use)
+        name = normalised(spelled)
         before = wanted.get(name, (SpecifierSet(), None))[0]
         wanted[name] = (before & versions, document.place("cubes", instance, "use"))
     path = lock_path(document.path)
     return Project(document.path, wanted, path, read_lock(path))
+
+
+@contextmanager
+def changing(service: Path) -> Iterator[None]:
+    """Let one command at a time change a service and this environment, so that neither undoes what the other did."""
+    from cubekit.composition.documents import service_path
+    from cubekit.registry.files import alone
+
+    directory = service_path(service).parent
+    if not directory.is_dir():
+        raise CubekitError(Diagnostic("CK101", f"there is no directory {directory}", fix="name a service file"))
+    with alone(Path(sys.prefix), _wait), alone(directory, _wait):
+        yield
+
+
+@contextmanager
+def changing_registry(directory: Path) -> Iterator[None]:
+    """Let one command at a time change a registry's directory."""
+    from cubekit.registry.files import alone
+
+    directory.mkdir(parents=True, exist_ok=True)
+    with alone(directory, _wait):
+        yield
+
+
+def _wait() -> None:
+    console.progress("waiting for another command to end, which changes the same")
 
 
 def finish(problems: Sequence[Diagnostic], subject: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -9,13 +10,18 @@ import typer
 
 from cubekit.cli.console import console
 from cubekit.cli.options import Json
-from cubekit.cli.registries.project import local_registry
+from cubekit.cli.registries.project import DryRun, changing_registry, local_registry
+from cubekit.discovery.cubes import normalised
 
 __all__ = ["publish", "yank"]
 
 To = Annotated[Path | None, typer.Option("--to", metavar="DIR", help="The registry's directory; default the nearest.")]
 Keys = Annotated[Path | None, typer.Option("--keys", metavar="DIR", help="Private keys: sign the registry with them.")]
 Valid = Annotated[int, typer.Option("--valid", metavar="DAYS", min=1, help="How long readers may trust the signature.")]
+
+SignChanges = Annotated[
+    bool, typer.Option("--sign-changes", help="Sign also what was changed without keys since it was signed last.")
+]
 
 
 def publish(
@@ -26,36 +32,46 @@ def publish(
     keys: Keys = None,
     valid: Valid = 30,
     new_key: Annotated[bool, typer.Option("--new-key", help="Make another signing.pem; the old one is lost.")] = False,
+    sign_changes: SignChanges = False,
+    dry_run: DryRun = False,
     json: Json = False,
 ) -> None:
     """Add built cubes to a registry's directory. With --keys sign it; without a DIR only that, before it expires."""
-    directory = _directory(to)
-    done = []
-    if cubes:
-        from cubekit.registry.publishing import publish as add
+    from cubekit.registry.publishing import publish as add
 
-        for cube in cubes:
+    directory = _directory(to)
+    with nullcontext() if dry_run else changing_registry(directory):
+        if keys and not sign_changes:
+            _check_unchanged(directory, keys, new_key=new_key)
+        done = []
+        for cube in cubes or ():
             console.progress(f"publishing {cube}")
-            done.append(add(cube, directory))
-    lines = [f"{one.distribution} {one.version}: {', '.join(one.files)}" for one in done]
-    root = _sign(directory, keys, valid, new_key=new_key)
-    lines += [f"signed for {valid} days; readers need {root}"] if root else _unsigned(directory)
+            done.append(add(cube, directory, dry_run=dry_run))
+        root = None if dry_run else _sign(directory, keys, valid, new_key=new_key)
+    lines = ["would be published:"] if dry_run and done else []
+    lines += [f"{one.distribution} {one.version}: {', '.join(one.files)}" for one in done]
+    if not dry_run:
+        lines += [f"signed for {valid} days; readers need {root}"] if root else _unsigned(directory)
     published = [
         {"distribution": one.distribution, "version": one.version, "cubes": list(one.cubes), "files": list(one.files)}
         for one in done
     ]
     payload = {"registry": str(directory), "published": published, "root": str(root) if root else None}
-    console.data("\n".join(lines) or "nothing to do: name a directory, or --keys", payload)
+    text = "\n".join(lines) or "nothing to do: name a directory, or --keys"
+    console.data(text, {**payload, "dryRun": dry_run})
 
 
 def yank(
-    name: Annotated[str, typer.Argument(help="Name of a cube, or of a distribution.")],
+    name: Annotated[
+        str, typer.Argument(parser=normalised, metavar="NAME", help="Name of a cube, or of a distribution.")
+    ],
     version: Annotated[str, typer.Argument(help="Version of the release.")],
     reason: Annotated[str | None, typer.Option("--reason", help="Why nobody should install it.")] = None,
     undo: Annotated[bool, typer.Option("--undo", help="Take it back.")] = False,
     to: To = None,
     keys: Keys = None,
     valid: Valid = 30,
+    sign_changes: SignChanges = False,
     json: Json = False,
 ) -> None:
     """Withdraw a release: nobody gets it any more, and who has it is told."""
@@ -70,8 +86,13 @@ def yank(
     except InvalidVersion as error:
         raise typer.BadParameter(str(error)) from error
     directory = _directory(to)
-    mark(directory, name, version, reason)
-    root = _sign(directory, keys, valid)
+    if not directory.is_dir():
+        raise typer.BadParameter(f"there is no directory {directory}")
+    with changing_registry(directory):
+        if keys and not sign_changes:
+            _check_unchanged(directory, keys)
+        mark(directory, name, version, reason)
+        root = _sign(directory, keys, valid)
     text = f"{name} {version} is {'no longer withdrawn' if undo else 'withdrawn'}"
     notes = [] if root else _unsigned(directory)
     console.data("\n".join([text, *notes]), {"name": name, "version": version, "yanked": reason})
@@ -80,6 +101,12 @@ def yank(
 def _directory(to: Path | None) -> Path:
     found = to if to is not None else local_registry(None)
     return found.parent if found.suffix == ".toml" else found
+
+
+def _check_unchanged(directory: Path, keys: Path, *, new_key: bool = False) -> None:
+    from cubekit.registry.signing import check_unchanged
+
+    check_unchanged(directory, keys, new_key=new_key)
 
 
 def _sign(directory: Path, keys: Path | None, valid: int, *, new_key: bool = False) -> Path | None:
@@ -97,4 +124,4 @@ def _sign(directory: Path, keys: Path | None, valid: int, *, new_key: bool = Fal
 def _unsigned(directory: Path) -> list[str]:
     if not (directory / "metadata").is_dir():
         return []
-    return ["Readers who check signatures see nothing of it yet: cubekit registry publish --keys DIR"]
+    return ["Readers who check signatures see nothing of it yet: cubekit registry publish --keys DIR --sign-changes"]
