@@ -97,7 +97,11 @@ class _BackgroundTasks(TaskGroup):
         self, coro: Coroutine[Any, Any, T], *, name: object = None, context: Context | None = None
     ) -> TaskHandle[T]:
         named = name or getattr(coro, "__qualname__", None)
-        return self._tasks.create_task(_in_background(coro), name=named, context=context)
+        try:
+            return self._tasks.create_task(_in_background(coro), name=named, context=context)
+        except BaseException:
+            coro.close()  # a group that has ended closes what it is given, and that has not begun with this one
+            raise
 
     async def start(
         self,

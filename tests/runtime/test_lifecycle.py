@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -300,6 +301,19 @@ async def test_background_tasks_end_with_the_cube() -> None:
     async with running({"a": Busy}):
         await anyio.wait_all_tasks_blocked()
     assert ended == ["a"]
+
+
+async def test_a_task_that_comes_too_late_is_refused_and_leaves_nothing_behind() -> None:
+    class Holder(Cube):
+        async def work(self) -> None:
+            await anyio.sleep_forever()
+
+    async with running({"holder": Holder}) as service:
+        cube = service.instances["holder"].living()
+        assert isinstance(cube, Holder)
+    with pytest.raises(RuntimeError, match="not active"):
+        cube.tasks.start_soon(cube.work)
+    gc.collect()  # a coroutine that was never awaited would warn, and warnings are errors
 
 
 async def test_a_stopping_cube_lets_calls_finish_and_takes_no_new_ones() -> None:
