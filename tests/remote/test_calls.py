@@ -15,7 +15,7 @@ from cubekit import CallContext, Conflict, DeadlineExceeded, Internal, Invalid, 
 from cubekit.runtime.service import Service
 from cubekit.testing import running
 from tests.remote.serving import Far, far_service, reader
-from tests.remote.words import NoSuchWord, Reader, Seen, Word, Words
+from tests.remote.words import NoSuchWord, Reader, Seen, Stranger, Word, Words
 
 pytestmark = pytest.mark.anyio
 
@@ -53,6 +53,9 @@ async def test_values_of_every_kind(far: Far) -> None:
         assert (await there.look_up("a")).text == "a"
         with pytest.raises(Invalid, match='"a/b" cannot stand in the path'):
             await there.look_up("a/b")
+        with pytest.raises(Invalid, match=r"\[\] cannot stand in a query"):
+            await there.look_up("a", languages=[])  # would be left out, and then None
+        assert (await there.look_up("a", languages=None)).text == "a"
         one, two = Word(text="one"), Word(text="two")
         assert await there.join(one, two) == Word(text="one-two")
         assert await there.join(one, two, between="") == Word(text="onetwo")
@@ -75,6 +78,8 @@ async def test_declared_failures_are_raised_as_they_are(far: Far) -> None:
         with pytest.raises(Conflict, match="twice is there already") as conflict:
             await words(service).keep(Word(text="twice"))
         assert conflict.value.field == "text"
+        with pytest.raises(Stranger, match="Say who you are"):  # no refusal of the token of this service
+            await words(service).look_up("secret")
         with pytest.raises(Unavailable) as unavailable:
             await words(service).look_up("busy")
         assert unavailable.value.retry_after == 1

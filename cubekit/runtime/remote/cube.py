@@ -43,7 +43,8 @@ def remote_cube(descriptor: Descriptor) -> type[RemoteCube]:
     contracts = {method: contract for contract in provided for method in contract.methods}
     errors = tuple(error for contract in provided for error in contract.errors)
     members: dict[str, Any] = {method: _method(contract, method) for method, contract in contracts.items()}
-    members |= {"__module__": __name__, "__doc__": RemoteCube.__doc__, "_kinds": kinds_by_slug(errors)}
+    members |= {"__module__": __name__, "__doc__": RemoteCube.__doc__}
+    members |= {"_kinds": kinds_by_slug(errors), "_declared": errors}
     return type("RemoteCube", (RemoteCube,), members)
 
 
@@ -54,7 +55,9 @@ class RemoteCube(Cube[RemoteConfig]):
     """
 
     _kinds: ClassVar[Mapping[str, type[Failure]]] = {}
-    """The failures that its contracts declare, by the names that they have on the wire."""
+    """The failures that may be told apart, by the names that they have on the wire."""
+    _declared: ClassVar[tuple[type[Failure], ...]] = ()
+    """Those that its contracts declare."""
 
     def __init__(self) -> None:
         self._connection = Connection(self.config.discovery, self.config.ca)
@@ -62,7 +65,8 @@ class RemoteCube(Cube[RemoteConfig]):
         """None while the service is gone."""
         self._last: Agreement | None = None
         self._why = "it has not been asked yet"
-        self._lost = anyio.Event()
+        self._doubted = anyio.Event()
+        """Set when a call has met something that the service had better be asked about at once."""
 
     async def start(self) -> None:
         """Wait for the service, if this one cannot do without it."""
@@ -95,7 +99,7 @@ class RemoteCube(Cube[RemoteConfig]):
         cube = self._agreement.cube
         path = f"/health/{cube.name}"
         try:
-            said = await self._connection.ask(Request("GET", path))
+            said = await self._connection.inquire(path)
         except Broken as error:
             return Health("fail", f"{self._connection.url}: {error}")
         if said.status == _OK and cube.state == "running":
@@ -111,19 +115,22 @@ class RemoteCube(Cube[RemoteConfig]):
                 pause = min(2 * pause, _LONGEST_PAUSE)
             else:
                 pause = _FIRST_PAUSE
+                await anyio.sleep(_FIRST_PAUSE)  # however many calls doubt it
                 with anyio.move_on_after(self.config.discovery.every):
-                    await self._lost.wait()
-            self._lost = anyio.Event()
+                    await self._doubted.wait()
+            self._doubted = anyio.Event()
             try:
                 await self._agree()
             except (Broken, Disagreement) as error:
                 self._lose(str(error))
 
     async def _agree(self) -> None:
-        was_gone, seconds = self._agreement is None, self.config.discovery.timeout
+        was_gone, seconds, began = self._agreement is None, self.config.discovery.timeout, monotonic()
         with anyio.move_on_after(seconds) as limit:
             self._agreement = self._last = await agree(self._connection, self.config, self._last)
         if limit.cancelled_caught:
+            if not was_gone and self._connection.heard_at > began:
+                return  # it is busy: calls are answered
             self._lose(why := f"it did not answer within {seconds:g} s")
             self._connection.abandon()  # nothing that waits for it would ever be answered
             raise Broken(why, sent=True)
@@ -134,7 +141,6 @@ class RemoteCube(Cube[RemoteConfig]):
         if self._agreement is not None or why != self._why:
             self.log.warning("%s cannot be used: %s", self._connection.url, why)
         self._agreement, self._why = None, why
-        self._lost.set()
 
     def _agreed(self, method: str) -> RemoteMethod:
         if self._agreement is None:
@@ -142,7 +148,9 @@ class RemoteCube(Cube[RemoteConfig]):
         agreed = self._agreement.methods.get(method)
         if agreed is None:
             message = 'Cube "{instance}" was written against an older contract, which has no {method}().'
-            raise Unavailable(message, instance=self.name, method=method)
+            failure = Unavailable(message, instance=self.name, method=method)
+            failure.repeatable_for = self.name
+            raise failure
         return agreed
 
     async def _call(self, contract: ContractInfo, name: str, arguments: Mapping[str, Any]) -> Any:
@@ -150,11 +158,14 @@ class RemoteCube(Cube[RemoteConfig]):
         request = _request(contract, method, arguments, context, "application/json")
         try:
             answer = await self._connection.ask(request)
+            if answer.status != _OK:
+                raise self._refusal(_problem(answer), answer, request, method, context)
+            return method.result(answer.body)
         except Broken as error:
             raise self._broken(error, method) from error
-        if answer.status != _OK:
-            raise self._refusal(_problem(answer), answer, request, method, context)
-        return method.result(answer.body)
+        except BadAnswer as error:
+            self._mistrust(str(error))
+            raise
 
     async def _stream(
         self, contract: ContractInfo, name: str, arguments: Mapping[str, Any]
@@ -176,6 +187,9 @@ class RemoteCube(Cube[RemoteConfig]):
                 raise Broken("the stream ended without an end", sent=True)
         except Broken as error:
             raise self._broken(error, method) from error
+        except BadAnswer as error:
+            self._mistrust(str(error))
+            raise
 
     def _refusal(
         self, problem: object, answer: Answer, request: Request, method: RemoteMethod, context: CallContext
@@ -184,13 +198,13 @@ class RemoteCube(Cube[RemoteConfig]):
         failure = failure_of(problem, self._kinds, context.locale, answer.retry_after)
         if failure is None and answer.status not in _GATEWAY_ERRORS:
             start = answer.body[:200].decode("utf-8", "replace")
-            return BadAnswer(f"{self._connection.url}{request.target} answered {answer.status}: {start}")
-        if isinstance(failure, Unauthenticated):
-            # Not the caller's credentials were refused, but those of this service.
+            return BadAnswer(f"{self._connection.url}: {method} answered {answer.status}: {start}")
+        if isinstance(failure, Unauthenticated) and not isinstance(failure, self._declared):
+            # Not what the caller has shown was refused, but the token of this service.
             self.log.error("%s refuses the token of [discovery.%s]", self._connection.url, self.config.service)
             return self._unavailable(repeatable=True)
         if isinstance(failure, NotFound) and failure.params.get("path") == unquote(request.target.partition("?")[0]):
-            self._lose(f"it has nothing at {request.target} any more")
+            self._mistrust(f"it has nothing at {method} any more")
             return self._unavailable(repeatable=True)
         if failure is None or isinstance(failure, Unavailable):
             failure = failure or self._unavailable(repeatable=False)
@@ -198,10 +212,16 @@ class RemoteCube(Cube[RemoteConfig]):
         return failure
 
     def _broken(self, error: Broken, method: RemoteMethod) -> Unavailable:
-        """What a call is told whose connection broke."""
-        if self._agreement is not None:
-            self._lose(str(error))
+        """What a call is told whose connection broke. Whether the service has gone with it is asked at once."""
+        self._doubted.set()
         return self._unavailable(repeatable=method.idempotent or not error.sent)
+
+    def _mistrust(self, why: str) -> None:
+        """Have everything compared again, though the manifest may say that nothing has changed."""
+        if self._last is not None:  # or else it was said for another call
+            self.log.warning("%s is asked again what it is: %s", self._connection.url, why)
+        self._last = None
+        self._doubted.set()
 
     def _unavailable(self, *, repeatable: bool) -> Unavailable:
         failure = Unavailable(

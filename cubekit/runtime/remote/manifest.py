@@ -38,9 +38,7 @@ class ManifestOperation(_Part):
     http: HttpForm
     whole_body: str | None = None
     """The parameter that is the whole body."""
-    stream: bool = False
     idempotent: bool = False
-    scope: str | None = None
 
 
 class ManifestContract(_Part):
@@ -68,7 +66,6 @@ class ManifestCube(_Part):
     contracts: ManifestContracts
     operations: tuple[ManifestOperation, ...]
     state: str
-    doc: str = ""
 
     @property
     def own(self) -> bool:
