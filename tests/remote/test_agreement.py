@@ -304,6 +304,33 @@ async def test_a_service_that_answers_calls_is_not_gone(said: dict[str, Any]) ->
                 await far.clock.sleep(0.01)
 
 
+async def test_an_optional_cube_that_does_not_fit_may_fit_later(said: dict[str, Any]) -> None:
+    with saying(said, lambda s: cube(s).update(colour="data")) as (url, answers):
+        answers["/api/v1/words/words/a"] = (200, b'{"data": {"text": "a"}}')
+        parts = reader(url, optional=True, discovery={"every": "20ms"})
+        async with running(parts.pop("parts"), **parts) as service:
+            far: Any = service.instances["far"].living()
+            health = await service.health.check("far")
+            assert health["far"].output == f"{url}: its cube is data, and not feature"
+            answers["/cubes"] = (200, json.dumps(said["/cubes"]).encode())
+            while far._agreement is None:
+                await far.clock.sleep(0.01)
+            assert (await service.call("reader.lookUp", word="a")).text == "a"
+
+
+@pytest.mark.parametrize("line", [b"[]", b"{}", b"7", b"no JSON", b""], ids=repr)
+async def test_a_stream_that_ends_otherwise_has_failed(said: dict[str, Any], line: bytes) -> None:
+    with saying(said, lambda _: None) as (url, answers):
+        answers["/api/v1/words/spell"] = (200, b'{"item": "a"}\n' + line + b"\n")
+        parts = reader(url)
+        async with running(parts.pop("parts"), **parts) as service:
+            heard = []
+            with pytest.raises((Internal, Unavailable)):
+                async for letter in service.stream("reader.spell", word="a"):
+                    heard.append(letter)  # noqa: PERF401 - what came before a failure counts
+            assert heard == ["a"]
+
+
 async def test_what_was_asked_for_stands_in_no_log(said: dict[str, Any], caplog: pytest.LogCaptureFixture) -> None:
     with saying(said, lambda _: None) as (url, answers):
         parts = reader(url)

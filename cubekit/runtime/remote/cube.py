@@ -76,14 +76,14 @@ class RemoteCube(Cube[RemoteConfig]):
             try:
                 await self._agree()
                 break
-            except Broken as error:
+            except (Broken, Disagreement) as error:
                 self._lose(str(error))
                 if not config.required:
                     break
+                if isinstance(error, Disagreement):
+                    raise _disagreed(config, error) from error
                 if monotonic() + pause > until:
                     raise _unreachable(config, error) from error
-            except Disagreement as error:
-                raise _disagreed(config, error) from error
             await anyio.sleep(pause)
             pause = min(2 * pause, 1.0)
         self.tasks.start_soon(self._watch)
@@ -159,7 +159,7 @@ class RemoteCube(Cube[RemoteConfig]):
         try:
             answer = await self._connection.ask(request)
             if answer.status != _OK:
-                raise self._refusal(_problem(answer), answer, request, method, context)
+                raise self._refusal(_read(answer.body), answer, request, method, context)
             return method.result(answer.body)
         except Broken as error:
             raise self._broken(error, method) from error
@@ -175,14 +175,16 @@ class RemoteCube(Cube[RemoteConfig]):
         try:
             async with self._connection.streamed(request) as (answer, lines):
                 if answer.status != _OK:
-                    raise self._refusal(_problem(answer), answer, request, method, context)
+                    raise self._refusal(_read(answer.body), answer, request, method, context)
                 async for line in lines:
                     if line.startswith(b'{"item"'):
                         yield method.item(line)
                     elif line:
-                        frame = json.loads(line)
+                        frame = _read(line)
                         if "error" in frame:
                             raise self._refusal(frame["error"], answer, request, method, context)
+                        if "end" not in frame:
+                            raise BadAnswer(f"{method} answered what is neither an item nor an end")
                         return
                 raise Broken("the stream ended without an end", sent=True)
         except Broken as error:
@@ -267,11 +269,13 @@ def _header(text: str) -> str:
     return text if text.isascii() and text.isprintable() else quote(text, string.punctuation + " ")
 
 
-def _problem(answer: Answer) -> object:
+def _read(raw: bytes) -> dict[str, Any]:
+    """A JSON object; an empty one in place of anything else."""
     try:
-        return json.loads(answer.body)
-    except ValueError:
-        return None
+        said = json.loads(raw)
+    except (ValueError, RecursionError):
+        return {}
+    return said if isinstance(said, dict) else {}
 
 
 def _unreachable(config: RemoteConfig, error: Broken) -> CubekitError:
