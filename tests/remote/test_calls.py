@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing, asynccontextmanager
 from datetime import date
@@ -12,6 +13,8 @@ import anyio
 import pytest
 
 from cubekit import CallContext, Conflict, DeadlineExceeded, Internal, Invalid, Page, Unavailable
+from cubekit.ports.http.manifest import manifest
+from cubekit.ports.http.openapi import openapi_document
 from cubekit.runtime.service import Service
 from cubekit.testing import running
 from tests.remote.serving import Far, far_service, reader
@@ -136,10 +139,22 @@ async def test_a_deadline_ends_the_call_here_and_there(far: Far) -> None:
 
 async def test_the_manifest_tells_where_the_cube_is(far: Far) -> None:
     async with near(far) as service:
-        from cubekit.ports.http.manifest import manifest
-
         (entry,) = [cube for cube in manifest(service)["cubes"] if cube["name"] == "far"]
         assert (entry["engine"], entry["cube"], entry["version"]) == ("remote", "words", None)
-        health = await service.health.check("far")
-        assert health["far"].status == "pass"
-        far.cube().ill = "it has a cold"
+        # What is published for everybody does not say where it is: its operations are not ours to offer.
+        document = json.dumps(openapi_document(service.plan))
+        assert "reader" in document
+        assert "dictionary" not in document
+        assert far.url not in document
+
+
+async def test_its_health_is_that_of_the_cube_there() -> None:
+    with far_service() as far:  # of its own, as what it says is kept for a while
+        async with near(far) as service:
+            cube = service.instances["far"].living()
+            assert (await cube.health_check()).status == "pass"
+            far.cube().ill = "it has a cold"
+            with anyio.fail_after(30):
+                while (health := await cube.health_check()).status == "pass":
+                    await anyio.lowlevel.checkpoint()  # it is asked there no more often than every `max_age`
+            assert health.output == '"words" is running there, and /health/words answered 503'
