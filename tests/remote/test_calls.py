@@ -88,6 +88,17 @@ async def test_declared_failures_are_raised_as_they_are(far: Far) -> None:
         assert unavailable.value.retry_after == 1
 
 
+async def test_what_is_too_long_there_is_told(far: Far) -> None:
+    async with near(far) as service:
+        there = words(service)
+        long = Word(text="x" * 900_000)
+        assert (await there.join(long, Word(text="y"))).text == long.text + "-y"
+        for length in (2_000_000, 30_000_000):
+            with pytest.raises(Invalid, match="larger than 1048576 bytes"):
+                await there.join(Word(text="x" * length), Word(text="y"))
+        assert (await there.look_up("a")).text == "a"
+
+
 async def test_a_mistake_there_is_an_internal_failure_here(far: Far) -> None:
     async with near(far) as service:
         with pytest.raises(Internal):

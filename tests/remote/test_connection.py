@@ -125,6 +125,21 @@ async def test_lines_come_as_they_were_sent() -> None:
         assert len(taken) == 1
 
 
+async def test_a_long_body_is_sent_though_nobody_says_that_it_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wire, "_LEAVE", 0.01)
+    body, taken = b"x" * 300_000, bytearray()
+
+    async def take(stream: SocketStream) -> None:
+        while not taken.endswith(b"x" * len(body)):
+            taken.extend(await stream.receive())
+        await stream.send(WHOLE)
+
+    async with served(take) as (connection, _):
+        with anyio.fail_after(10):
+            assert (await connection.ask(Request("POST", "/", body=body))).body == b"ok"
+        assert b"expect: 100-continue\r\n\r\nx" in taken
+
+
 async def test_a_wait_of_ages_is_not_believed() -> None:
     data = b"HTTP/1.1 503 No\r\nretry-after: " + b"9" * 400 + b"\r\ncontent-length: 0\r\n\r\n"
     async with served(saying(data)) as (connection, _):

@@ -150,10 +150,10 @@ class Connection:
     async def _begin(self, request: Request) -> Wire:
         """Send a request over a connection of its own, and wait for the head of the answer."""
         length = f"content-length: {len(request.body)}\r\n" if request.body or request.method in _WITH_BODY else ""
-        head = f"{request.method} {self._prefix}{request.target}{self._head}{request.headers}{length}\r\n"
+        head = f"{request.method} {self._prefix}{request.target}{self._head}{request.headers}{length}"
         wire = await self._kept() or await Wire.open(self._host, self._port, self._trusted)
         try:
-            await wire.send(head.encode("latin-1") + request.body)
+            await wire.send(head.encode("latin-1"), request.body)
         except BaseException:
             await self._end(wire)
             raise

@@ -10,6 +10,7 @@ import os
 import select
 import socket
 import ssl
+from http import HTTPStatus
 from time import monotonic
 
 import anyio
@@ -24,6 +25,13 @@ _CONNECT = 2.0
 _IDLE = 3.0
 """Seconds that a connection is kept while nothing is asked: less than servers keep it, so that it is not just closing
 when a call takes it."""
+
+_LONG = 1 << 18
+"""Bytes of a body from which on the server is asked first whether it takes it: one that does not closes the connection,
+and then nobody can tell what it has said."""
+
+_LEAVE = 1.0
+"""Seconds that are waited for that; not every server answers."""
 
 _READ = 1 << 16
 _LONGEST_HEAD = 1 << 16
@@ -60,6 +68,8 @@ class Wire:
         """Whether the last exchange has come to its end."""
         self._parts: list[bytes] = []
         self._keep_alive = True
+        self._wanted = False
+        """Whether the server has said that it takes the body."""
         self._parser = httptools.HttpResponseParser(self)
 
     @classmethod
@@ -101,19 +111,21 @@ class Wire:
             return False
         return not _has_news(self._file)  # what comes while nothing was asked is a farewell
 
-    async def send(self, request: bytes) -> None:
+    async def send(self, head: bytes, body: bytes) -> None:
         """Begin an exchange, and wait for the head of the answer.
 
+        :param head: without the empty line at its end.
         :raises Broken: if there is none.
         :raises BadAnswer: if it is too long.
         """
         self.status, self.headers, self.complete = 0, {}, False
         self._parts.clear()
         self._parser = httptools.HttpResponseParser(self)
-        try:
-            await self._stream.send(request)
-        except (anyio.BrokenResourceError, anyio.ClosedResourceError) as error:
-            raise Broken(_said(error), sent=True) from error
+        if len(body) < _LONG:
+            await self._write(head + b"\r\n" + body)
+        else:
+            await self._write(head + b"expect: 100-continue\r\n\r\n")
+            await self._write_if_wanted(body)
         read = 0
         while not self.status:
             if read > _LONGEST_HEAD:
@@ -135,6 +147,22 @@ class Wire:
     async def close(self) -> None:
         """Close the connection at once."""
         await anyio.aclose_forcefully(self._stream)
+
+    async def _write_if_wanted(self, body: bytes) -> None:
+        self._wanted = False
+        with anyio.move_on_after(_LEAVE):
+            while not (self.status or self._wanted):
+                await self._receive()
+        if self.status:
+            self._keep_alive = False  # the server may still wait for the body
+        else:
+            await self._write(body)
+
+    async def _write(self, data: bytes) -> None:
+        try:
+            await self._stream.send(data)
+        except (anyio.BrokenResourceError, anyio.ClosedResourceError) as error:
+            raise Broken(_said(error), sent=True) from error
 
     async def _receive(self) -> int:
         """Wait for more of the answer, and return how many bytes came."""
@@ -169,6 +197,7 @@ class Wire:
         if status < _LOWEST_STATUS:
             raise ValueError(f"there is no status {status}")
         self.status = status if status >= _LOWEST_FINAL else 0
+        self._wanted = status == HTTPStatus.CONTINUE
         self._keep_alive = self._parser.should_keep_alive()
 
     def on_body(self, body: bytes) -> None:
