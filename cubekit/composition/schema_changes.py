@@ -17,7 +17,7 @@ _FORMS = ("pattern", "format", "contentMediaType", "uniqueItems", "multipleOf", 
 _WORDS = {"title", "description", "examples", "default", "$defs"}
 
 
-_STEPS = 20_000
+_STEPS = 100_000
 """How many schemas within schemas are looked at: references can stand for far more than is written."""
 
 
