@@ -168,4 +168,4 @@ async def test_its_health_is_that_of_the_cube_there() -> None:
             with anyio.fail_after(30):
                 while (health := await cube.health_check()).status == "pass":
                     await anyio.lowlevel.checkpoint()  # it is asked there no more often than every `max_age`
-            assert health.output == '"words" is running there, and /health/words answered 503'
+            assert health.output == '"words" is running there: it has a cold'

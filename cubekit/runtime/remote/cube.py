@@ -24,6 +24,7 @@ from cubekit.ground.diagnostics import CubekitError, Diagnostic
 from cubekit.runtime.remote.agreement import Agreement, Disagreement, agree
 from cubekit.runtime.remote.connection import Answer, Connection, Request
 from cubekit.runtime.remote.failures import failure_of, kinds_by_slug
+from cubekit.runtime.remote.manifest import reasons_of
 from cubekit.runtime.remote.methods import RemoteMethod
 from cubekit.runtime.remote.wire import BadAnswer, Broken
 
@@ -104,7 +105,8 @@ class RemoteCube(Cube[RemoteConfig]):
             return Health("fail", f"{self._connection.url}: {error}")
         if said.status == _OK and cube.state == "running":
             return Health()
-        return Health("fail", f'"{cube.name}" is {cube.state} there, and {path} answered {said.status}')
+        reasons = reasons_of(said.body) or f"{path} answered {said.status}"
+        return Health("fail", f'"{cube.name}" is {cube.state} there: {reasons}')
 
     async def _watch(self) -> None:
         """Notice that the service has gone, that it is back, and that it has become another."""
