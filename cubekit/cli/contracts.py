@@ -48,7 +48,11 @@ def _compare(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
     from cubekit.composition.contract_changes import contract_changes, needed_version
     from cubekit.ground.versions import Version
 
-    changes = contract_changes(old, new)
+    try:
+        changes = contract_changes(old, new)
+    except (LookupError, ValueError) as error:  # out of schemas that lead nowhere, or never end
+        message = f"contract {old['name']} cannot be compared: a schema of it is broken"
+        raise CubekitError(Diagnostic("CK101", message, found=str(error))) from error
     needed = needed_version(Version(old["version"]), changes)
     return {
         "name": old["name"],

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, SecretStr
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
 from cubekit.authoring.contracts import ContractInfo
 from cubekit.authoring.cubes import Cube
@@ -22,7 +22,7 @@ from cubekit.composition.operations import Operation, make_operation
 from cubekit.composition.service_file import CubeSection, Duration, Section, ServiceFile, Size
 from cubekit.discovery import CubeInfo
 from cubekit.ground.colours import Colour
-from cubekit.ground.diagnostics import Diagnostic
+from cubekit.ground.diagnostics import Diagnostic, Place
 from cubekit.ground.versions import SpecifierSet, parse_versioned_name, split_use
 
 __all__ = ["CONTRACT_HEADER", "DiscoverySection", "Remote", "RemoteConfig", "RemotePlan", "plan_remotes"]
@@ -38,6 +38,9 @@ def _service_url(value: str) -> str:
         raise ValueError(f'expected the address of a service such as "https://calc.example:8443", not {value!r}')
     if parts.username is not None or parts.password is not None:
         raise ValueError('an address has no password in it: write token = { env = "NAME" }')
+    if not value.isascii() or not value.isprintable() or " " in value:
+        raise ValueError(f"an address is of visible ASCII characters: write others as xn--… or %…, not {value!r}")
+    _ = parts.port  # raises ValueError where it is none
     return value.rstrip("/")
 
 
@@ -62,6 +65,8 @@ class DiscoverySection(Section):
     """Seconds in which the service must answer a question about itself; else it counts as gone."""
     every: Duration = 5.0
     """Seconds between two questions whether it is still there, and what was agreed."""
+    connections: Annotated[int, Field(ge=1)] = 512
+    """Calls under way at the same time, streams too, each on a connection of its own; more wait."""
     max_answer: Size = 64 << 20
     """Bytes of one answer, or of one item of a stream."""
 
@@ -112,7 +117,7 @@ def plan_remotes(
     broken: list[Diagnostic] = []
     for name in service.discovery:
         known[name], wrong = make_config(DiscoverySection, ("discovery", name), document, environ)
-        broken += wrong
+        broken += wrong or _untrusted(known[name], document.place("discovery", name, "ca"), document)
     for name, section in service.cubes.items():
         if section.from_ is not None:
             problems[name] = [
@@ -155,6 +160,20 @@ def _plan(
         provides=provides,
     )
     return RemotePlan(descriptor, config)
+
+
+def _untrusted(discovery: DiscoverySection | None, place: Place, document: Document) -> Iterator[Diagnostic]:
+    """A file of certificates that cannot be used."""
+    if discovery is None or discovery.ca is None:
+        return
+    import ssl  # only here: it takes longer to import than to compose
+
+    path = document.path.parent / discovery.ca
+    try:
+        ssl.create_default_context(cafile=path)
+    except OSError as error:  # also of what is no certificate
+        message = f"the certificates in {path} cannot be read: {error.strerror or error}"
+        yield Diagnostic("CK104", message, place, needed="a file of certificates in PEM", fix=f"create {path}")
 
 
 def _contradictions(name: str, section: CubeSection, document: Document) -> Iterator[Diagnostic]:

@@ -21,6 +21,10 @@ _WORDS = {"title", "description", "examples", "default", "$defs"}
 _ANYTHING = "anything"
 
 
+_STEPS = 100_000
+"""How many schemas within schemas are looked at: references can stand for far more than is written."""
+
+
 class SchemaChange(StrEnum):
     """What the new schema does to values of the old one."""
 
@@ -38,7 +42,10 @@ class SchemaChange(StrEnum):
 
 
 def schema_changes(old: Schema, new: Schema) -> list[tuple[str, SchemaChange, str]]:
-    """Return each change, with its path in the value and a sentence. What is only said differently is no change."""
+    """Return each change, with its path in the value and a sentence. What is only said differently is no change.
+
+    :raises ValueError: if a schema goes on for ever, or for too long.
+    """
     return list(_Comparison(old, new).compare(old, new, ""))
 
 
@@ -47,14 +54,15 @@ class _Comparison:
         self._old_root = old
         self._new_root = new
         self._seen: set[tuple[str, str]] = set()
+        self._steps = 0
 
     def compare(self, old: Schema, new: Schema, path: str) -> Iterator[tuple[str, SchemaChange, str]]:
-        pair = (json.dumps(old, sort_keys=True), json.dumps(new, sort_keys=True))
         if "$ref" in old or "$ref" in new:
+            pair = (json.dumps(old, sort_keys=True), json.dumps(new, sort_keys=True))
             if pair in self._seen:  # a model that contains itself
                 return
             self._seen.add(pair)
-        old, new = _resolved(old, self._old_root), _resolved(new, self._new_root)
+        old, new = self._resolved(old, self._old_root), self._resolved(new, self._new_root)
         if "properties" in old and "properties" in new:
             yield from self._fields(old, new, path)
         elif old.get("type") == new.get("type") == "array":
@@ -128,7 +136,7 @@ class _Comparison:
                 yield from _limits(one, other, path)
 
     def _kinds(self, schema: Schema, root: Schema) -> Kinds:
-        schema = _resolved(schema, root)
+        schema = self._resolved(schema, root)
         options = [*schema.get("anyOf", ()), *schema.get("oneOf", ())]
         if options:
             return _told_apart([pair for option in options for pair in self._kinds(option, root).items()])
@@ -139,6 +147,19 @@ class _Comparison:
         if isinstance(kind, list):
             return {name: {**schema, "type": name} for name in kind}
         return {f"{kind} {schema['title']}" if kind == "object" and "title" in schema else str(kind): schema}
+
+    def _resolved(self, schema: Schema, root: Schema) -> Schema:
+        while "$ref" in schema or len(schema.get("allOf", ())) == 1:
+            self._count_step()
+            inner = schema["allOf"][0] if "$ref" not in schema else None
+            schema = inner or root["$defs"][schema["$ref"].rpartition("/")[2]]
+        self._count_step()
+        return {key: value for key, value in schema.items() if key not in _WORDS or key == "title"}
+
+    def _count_step(self) -> None:
+        self._steps += 1
+        if self._steps > _STEPS:
+            raise ValueError("a schema refers to itself without an end, or is far too long")
 
 
 def _told_apart(kinds: list[tuple[str, Schema]]) -> Kinds:
@@ -197,11 +218,3 @@ def _is_compound(schema: Schema) -> bool:
 
 def _either(names: set[str]) -> str:
     return " or ".join(sorted(names))
-
-
-def _resolved(schema: Schema, root: Schema) -> Schema:
-    while "$ref" in schema:
-        schema = root["$defs"][schema["$ref"].rpartition("/")[2]]
-    if len(schema.get("allOf", ())) == 1:
-        return _resolved(schema["allOf"][0], root)
-    return {key: value for key, value in schema.items() if key not in _WORDS or key == "title"}

@@ -207,7 +207,9 @@ async def test_the_manifest(served: Served) -> None:
     assert operations["calculate"] == {
         "name": "calculate",
         "http": {"method": "POST", "path": "/api/v1/saju/calculate"},
+        "wholeBody": "birth",
         "stream": False,
+        "idempotent": False,
         "scope": None,
         "doc": "Return the birth itself.\n\nAt length.",
     }

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from time import monotonic
 from typing import Any
 
 import httpx2
@@ -20,7 +21,8 @@ from tests.remote.words import Dictionary
 
 pytestmark = pytest.mark.anyio
 
-MOVED = b'{"code": "NOT_FOUND", "params": {"path": "/api/v1/words/words/a"}}'
+HANGS, BREAKS = 0, 1
+"""In place of a status: nothing is said, and the connection is held or closed."""
 
 Change = Callable[[dict[str, Any]], object]
 
@@ -28,12 +30,18 @@ Change = Callable[[dict[str, Any]], object]
 @contextmanager
 def recorded(answers: dict[str, tuple[int, bytes]]) -> Iterator[str]:
     """A server that answers each path with what was recorded; paths may be added while it runs."""
+    let_go = threading.Event()
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
             status, body = answers.get(self.path.partition("?")[0], (404, b"nothing"))
+            if status in {HANGS, BREAKS}:
+                if status == HANGS:
+                    let_go.wait()
+                self.close_connection = True
+                return
             self.send_response(status)
             if status == 302:
                 self.send_header("location", body.decode())
@@ -53,6 +61,7 @@ def recorded(answers: dict[str, tuple[int, bytes]]) -> Iterator[str]:
         try:
             yield f"http://127.0.0.1:{server.server_port}"
         finally:
+            let_go.set()
             server.shutdown()
             thread.join()
 
@@ -88,6 +97,12 @@ def look_up(said: dict[str, Any]) -> dict[str, Any]:
 def word(said: dict[str, Any]) -> dict[str, Any]:
     schema: dict[str, Any] = look_up(said)["returns"]
     return schema
+
+
+def many_in_few() -> dict[str, Any]:
+    """A schema that stands for a million of them."""
+    schemas: dict[str, Any] = {f"a{n}": {"anyOf": [{"$ref": f"#/$defs/a{n + 1}"}] * 2} for n in range(20)}
+    return {"properties": {"text": {"$ref": "#/$defs/a0"}}, "$defs": {**schemas, "a20": {"type": "string"}}}
 
 
 def operations(said: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -150,6 +165,13 @@ def said_of(change: Change, reason: str) -> Any:
             lambda s: operations(s)["lookUp"]["http"].update(path="/api/v1/{other}"),
             "look_up(): its path names other, which the contract does not know",
         ),
+        said_of(
+            lambda s: word(s).update(
+                {"properties": {"text": {"$ref": "#/$defs/a"}}, "$defs": {"a": {"$ref": "#/$defs/a"}}}
+            ),
+            "its test.words cannot be read: ValueError('a schema refers to itself without an end",
+        ),
+        said_of(lambda s: word(s).update(many_in_few()), "or is far too long"),
         said_of(
             lambda s: operations(s)["keep"]["http"].update(path="/ HTTP/1.1\r\nx: y"),
             "its manifest cannot be read: cubes.0.operations.1.http.path: String should match pattern",
@@ -234,6 +256,92 @@ async def test_odd_answers(said: dict[str, Any], status: int, body: bytes, failu
         async with running(parts.pop("parts"), **parts) as service:
             with pytest.raises(failure):
                 await service.call("reader.lookUp", word="a")
+
+
+@pytest.mark.parametrize(
+    ("manifest", "why"),
+    [
+        pytest.param(b'{"a":' * 100_000 + b"1" + b"}" * 100_000, "is no cubekit service", id="nested without an end"),
+        pytest.param(b'{"service": "' + b"a" * 60_000_000 + b'"}', "is longer than max_answer", id="too long"),
+    ],
+)
+async def test_a_manifest_beyond_measure_stops_nothing_else(said: dict[str, Any], manifest: bytes, why: str) -> None:
+    with saying(said, lambda _: None) as (url, answers):
+        parts = reader(url, discovery={"every": "20ms", "max_answer": 1_000_000})
+        async with running(parts.pop("parts"), **parts) as service:
+            far: Any = service.instances["far"].living()
+            answers["/cubes"] = (200, manifest)
+            while far._agreement is not None:
+                await far.clock.sleep(0.01)
+            health = await service.health.check("far")
+            assert why in health["far"].output
+            assert service.instances["far"].restarts == 0
+
+
+async def test_one_connection_that_breaks_is_no_reason_to_give_up_the_service(said: dict[str, Any]) -> None:
+    with saying(said, lambda _: None) as (url, answers):
+        answers["/api/v1/words/words/a"] = (200, b'{"data": {"text": "a"}}')
+        answers["/api/v1/words/words/b"] = (BREAKS, b"")
+        parts = reader(url, discovery={"every": "1h"})
+        async with running(parts.pop("parts"), **parts) as service:
+            for _ in range(3):
+                with pytest.raises(Unavailable):
+                    await service.call("reader.lookUp", word="b")
+                assert (await service.call("reader.lookUp", word="a")).text == "a"
+
+
+async def test_a_service_that_answers_calls_is_not_gone(said: dict[str, Any]) -> None:
+    with saying(said, lambda _: None) as (url, answers):
+        answers["/api/v1/words/words/a"] = (200, b'{"data": {"text": "a"}}')
+        parts = reader(url, discovery={"every": "20ms", "timeout": "200ms"})
+        async with running(parts.pop("parts"), **parts) as service:
+            far: Any = service.instances["far"].living()
+            answers["/cubes"] = (HANGS, b"")
+            until = monotonic() + 1
+            while monotonic() < until:
+                assert (await service.call("reader.lookUp", word="a")).text == "a"
+            while far._agreement is not None:  # nobody calls any more, so nothing is heard of it
+                await far.clock.sleep(0.01)
+
+
+async def test_an_optional_cube_that_does_not_fit_may_fit_later(said: dict[str, Any]) -> None:
+    with saying(said, lambda s: cube(s).update(colour="data")) as (url, answers):
+        answers["/api/v1/words/words/a"] = (200, b'{"data": {"text": "a"}}')
+        parts = reader(url, optional=True, discovery={"every": "20ms"})
+        async with running(parts.pop("parts"), **parts) as service:
+            far: Any = service.instances["far"].living()
+            health = await service.health.check("far")
+            assert health["far"].output == f"{url}: its cube is data, and not feature"
+            answers["/cubes"] = (200, json.dumps(said["/cubes"]).encode())
+            while far._agreement is None:
+                await far.clock.sleep(0.01)
+            assert (await service.call("reader.lookUp", word="a")).text == "a"
+
+
+@pytest.mark.parametrize("line", [b"[]", b"{}", b"7", b"no JSON", b""], ids=repr)
+async def test_a_stream_that_ends_otherwise_has_failed(said: dict[str, Any], line: bytes) -> None:
+    with saying(said, lambda _: None) as (url, answers):
+        answers["/api/v1/words/spell"] = (200, b'{"item": "a"}\n' + line + b"\n")
+        parts = reader(url)
+        async with running(parts.pop("parts"), **parts) as service:
+            heard = []
+            with pytest.raises((Internal, Unavailable)):
+                async for letter in service.stream("reader.spell", word="a"):
+                    heard.append(letter)  # noqa: PERF401 - what came before a failure counts
+            assert heard == ["a"]
+
+
+async def test_what_was_asked_for_stands_in_no_log(said: dict[str, Any], caplog: pytest.LogCaptureFixture) -> None:
+    with saying(said, lambda _: None) as (url, answers):
+        parts = reader(url)
+        async with running(parts.pop("parts"), **parts) as service:
+            moved = b'{"code": "NOT_FOUND", "params": {"path": "/api/v1/words/words/private"}}'
+            for answer in [(404, moved), (418, b"no"), (200, b"[]")]:
+                answers["/api/v1/words/words/private"] = answer
+                with pytest.raises((Internal, Unavailable)):
+                    await service.call("reader.lookUp", word="private")
+    assert "GET /api/v1/words/words/{wordGiven}" in caplog.text
+    assert "words/private" not in caplog.text
 
 
 async def test_a_service_that_becomes_another_is_called_no_more(said: dict[str, Any]) -> None:

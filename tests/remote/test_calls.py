@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing, asynccontextmanager
 from datetime import date
@@ -12,10 +13,12 @@ import anyio
 import pytest
 
 from cubekit import CallContext, Conflict, DeadlineExceeded, Internal, Invalid, Page, Unavailable
+from cubekit.ports.http.manifest import manifest
+from cubekit.ports.http.openapi import openapi_document
 from cubekit.runtime.service import Service
 from cubekit.testing import running
 from tests.remote.serving import Far, far_service, reader
-from tests.remote.words import NoSuchWord, Reader, Seen, Word, Words
+from tests.remote.words import NoSuchWord, Reader, Seen, Stranger, Word, Words
 
 pytestmark = pytest.mark.anyio
 
@@ -53,6 +56,9 @@ async def test_values_of_every_kind(far: Far) -> None:
         assert (await there.look_up("a")).text == "a"
         with pytest.raises(Invalid, match='"a/b" cannot stand in the path'):
             await there.look_up("a/b")
+        with pytest.raises(Invalid, match=r"\[\] cannot stand in a query"):
+            await there.look_up("a", languages=[])  # would be left out, and then None
+        assert (await there.look_up("a", languages=None)).text == "a"
         one, two = Word(text="one"), Word(text="two")
         assert await there.join(one, two) == Word(text="one-two")
         assert await there.join(one, two, between="") == Word(text="onetwo")
@@ -75,9 +81,22 @@ async def test_declared_failures_are_raised_as_they_are(far: Far) -> None:
         with pytest.raises(Conflict, match="twice is there already") as conflict:
             await words(service).keep(Word(text="twice"))
         assert conflict.value.field == "text"
+        with pytest.raises(Stranger, match="Say who you are"):  # no refusal of the token of this service
+            await words(service).look_up("secret")
         with pytest.raises(Unavailable) as unavailable:
             await words(service).look_up("busy")
         assert unavailable.value.retry_after == 1
+
+
+async def test_what_is_too_long_there_is_told(far: Far) -> None:
+    async with near(far) as service:
+        there = words(service)
+        long = Word(text="x" * 900_000)
+        assert (await there.join(long, Word(text="y"))).text == long.text + "-y"
+        for length in (2_000_000, 30_000_000):
+            with pytest.raises(Invalid, match="larger than 1048576 bytes"):
+                await there.join(Word(text="x" * length), Word(text="y"))
+        assert (await there.look_up("a")).text == "a"
 
 
 async def test_a_mistake_there_is_an_internal_failure_here(far: Far) -> None:
@@ -131,10 +150,22 @@ async def test_a_deadline_ends_the_call_here_and_there(far: Far) -> None:
 
 async def test_the_manifest_tells_where_the_cube_is(far: Far) -> None:
     async with near(far) as service:
-        from cubekit.ports.http.manifest import manifest
-
         (entry,) = [cube for cube in manifest(service)["cubes"] if cube["name"] == "far"]
         assert (entry["engine"], entry["cube"], entry["version"]) == ("remote", "words", None)
-        health = await service.health.check("far")
-        assert health["far"].status == "pass"
-        far.cube().ill = "it has a cold"
+        # What is published for everybody does not say where it is: its operations are not ours to offer.
+        document = json.dumps(openapi_document(service.plan))
+        assert "reader" in document
+        assert "dictionary" not in document
+        assert far.url not in document
+
+
+async def test_its_health_is_that_of_the_cube_there() -> None:
+    with far_service() as far:  # of its own, as what it says is kept for a while
+        async with near(far) as service:
+            cube = service.instances["far"].living()
+            assert (await cube.health_check()).status == "pass"
+            far.cube().ill = "it has a cold"
+            with anyio.fail_after(30):
+                while (health := await cube.health_check()).status == "pass":
+                    await anyio.lowlevel.checkpoint()  # it is asked there no more often than every `max_age`
+            assert health.output == '"words" is running there: it has a cold'

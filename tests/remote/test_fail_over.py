@@ -93,6 +93,15 @@ async def _expect_unavailable(service: Service, operation: str) -> None:
         await service.call(operation)
 
 
+async def test_what_a_provider_is_too_old_for_goes_elsewhere() -> None:
+    with far_service() as far:
+        async with near(far.url) as service:
+            cube: Any = service.instances["far"].living()
+            del cube._agreement.methods["keep"]
+            await service.call("reader.keep", word=Word(text="new"))
+            assert [word.text for word in own(service).kept] == ["new"]
+
+
 async def test_calls_of_a_frozen_service_end() -> None:
     with far_process() as far:
         async with near(far.url, discovery={"timeout": "300ms"}) as service:

@@ -16,6 +16,7 @@ from cubekit import (
     Model,
     NotFound,
     Page,
+    Unauthenticated,
     Unavailable,
     contract,
     current_call,
@@ -26,6 +27,10 @@ from cubekit import (
 class NoSuchWord(NotFound):
     message = "There is no word {word_given}."
     translations = {"ko": "{word_given}라는 낱말이 없습니다."}
+
+
+class Stranger(Unauthenticated):
+    message = "Say who you are."
 
 
 class Word(Model):
@@ -45,7 +50,7 @@ class Seen(Model):
     has_deadline: bool
 
 
-@contract("test.words", version="1.0", errors=(NoSuchWord,))
+@contract("test.words", version="1.0", errors=(NoSuchWord, Stranger))
 class Words(Protocol):
     async def look_up(self, word_given: str, languages: list[str] | None = None) -> Word:
         """Return a word."""
@@ -90,10 +95,12 @@ class Dictionary(Cube, Words, implements="test.words@1.0"):
         self.go_on = anyio.Event()
         self.closed = anyio.Event()
 
-    @operation(idempotent=True, http="GET words/{wordGiven}", errors=(NoSuchWord,))
+    @operation(idempotent=True, http="GET words/{wordGiven}", errors=(NoSuchWord, Stranger))
     async def look_up(self, word_given: str, languages: list[str] | None = None) -> Word:
         if word_given == "none":
             raise NoSuchWord(word_given=word_given)
+        if word_given == "secret":
+            raise Stranger
         if word_given == "busy":
             raise Unavailable(retry_after=1)
         if word_given == "broken":

@@ -56,7 +56,7 @@ def openapi_document(plan: Plan) -> dict[str, Any]:
             "description": f"Operations of the service {plan.name}, composed of cubes by cubekit.",
         },
         "servers": [{"url": "/"}],
-        "tags": [_tag(planned) for planned in plan.cubes.values()],
+        "tags": [_tag(planned) for planned in plan.cubes.values() if planned.engine != "remote"],
         "paths": paths,
         "components": {
             "schemas": schemas.definitions,

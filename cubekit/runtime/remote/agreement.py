@@ -147,7 +147,7 @@ def _compare(
         promised = _read(ContractDocument, f"its {name}", document).methods
         try:
             reasons += (f"{name} {version}, {misfit}" for misfit in misfits(contract, document, version))
-        except (LookupError, TypeError, AttributeError, RecursionError) as error:  # out of schemas that are none
+        except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:  # of what is no schema
             raise Disagreement(f"its {name} cannot be read: {error!r}") from error
         for method in contract.methods:
             form = offered.get(camel(method))

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import ssl
+from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
+from time import monotonic
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -19,11 +21,10 @@ from cubekit.runtime.remote.wire import BadAnswer, Broken, Wire
 
 __all__ = ["Answer", "Connection", "Request"]
 
-_CALLS = 256
-"""Calls under way at the same time, each on a connection of its own; more wait."""
-
 _PORTS = {"http": 80, "https": 443}
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
+_DIGITS = 9
+"""Of a ``Retry-After`` that is believed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,34 +65,44 @@ class Connection:
         token = f"authorization: Bearer {discovery.token.get_secret_value()}\r\n" if discovery.token else ""
         self._head = f" HTTP/1.1\r\nhost: {parts.netloc}\r\nuser-agent: cubekit\r\n{token}"
         self._longest = discovery.max_answer
-        self._idle: list[Wire] = []
-        self._room = anyio.Semaphore(_CALLS, fast_acquire=True)
+        self._idle: deque[Wire] = deque()
+        """Those that were used last are at the end."""
+        self._room = anyio.Semaphore(discovery.connections, fast_acquire=True)
+        self.heard_at = monotonic()
+        """When the service last said anything."""
         self._waiting: set[anyio.CancelScope] = set()
         """Around everything that waits for the service."""
 
     async def ask(self, request: Request) -> Answer:
-        """Return the whole answer to a request.
+        """Return the whole answer to a call.
 
         :raises Broken: if there is none.
         :raises BadAnswer: if it is too long.
         """
         with self._unbroken():
-            wire = await self._begin(request)
-            try:
-                return _answer(wire, await self._whole(wire))
-            finally:
-                await self._end(wire)
+            async with self._room:
+                return await self._exchange(request)
         raise AssertionError("what is abandoned raises Broken")
+
+    async def inquire(self, path: str) -> Answer:
+        """Return what the service says of itself. That does not wait for calls that are under way.
+
+        :raises Broken: if it does not answer, or at too great length.
+        """
+        try:
+            return await self._exchange(Request("GET", path))
+        except BadAnswer as error:
+            raise Broken(str(error), sent=True) from error
 
     async def document(self, path: str) -> dict[str, Any]:
         """Return a JSON document that the service has of itself.
 
         :raises Broken: if the service does not answer, or not as a cubekit service does.
         """
-        answer = await self.ask(Request("GET", path))
+        answer = await self.inquire(path)
         try:
             document = json.loads(answer.body) if answer.status == HTTPStatus.OK else None
-        except ValueError:
+        except (ValueError, RecursionError):
             document = None
         if not isinstance(document, dict):
             raise Broken(f"{self.url}{path} answered {answer.status} and is no cubekit service", sent=True)
@@ -105,14 +116,19 @@ class Connection:
         :raises BadAnswer: if a line is too long.
         """
         with self._unbroken():
-            wire = await self._begin(request)
+            await self._room.acquire()
         try:
             with self._unbroken():
-                refusal = b"" if wire.status == HTTPStatus.OK else await self._whole(wire)
-            async with aclosing(self._lines(wire)) as lines:
-                yield _answer(wire, refusal), lines
+                wire = await self._begin(request)
+            try:
+                with self._unbroken():
+                    refusal = b"" if wire.status == HTTPStatus.OK else await self._whole(wire)
+                async with aclosing(self._lines(wire)) as lines:
+                    yield _answer(wire, refusal), lines
+            finally:
+                await self._end(wire)
         finally:
-            await self._end(wire)
+            self._room.release()
 
     def abandon(self) -> None:
         """End everything that waits for the service: each raises `Broken`."""
@@ -124,32 +140,39 @@ class Connection:
         while self._idle:
             await self._idle.pop().close()
 
+    async def _exchange(self, request: Request) -> Answer:
+        wire = await self._begin(request)
+        try:
+            return _answer(wire, await self._whole(wire))
+        finally:
+            await self._end(wire)
+
     async def _begin(self, request: Request) -> Wire:
         """Send a request over a connection of its own, and wait for the head of the answer."""
         length = f"content-length: {len(request.body)}\r\n" if request.body or request.method in _WITH_BODY else ""
-        head = f"{request.method} {self._prefix}{request.target}{self._head}{request.headers}{length}\r\n"
-        await self._room.acquire()
-        wire = None
+        head = f"{request.method} {self._prefix}{request.target}{self._head}{request.headers}{length}"
+        wire = await self._kept() or await Wire.open(self._host, self._port, self._trusted)
         try:
-            while self._idle and wire is None:
-                idle = self._idle.pop()
-                if idle.reusable:
-                    wire = idle
-                else:
-                    await idle.close()
-            wire = wire or await Wire.open(self._host, self._port, self._trusted)
-            await wire.send(head.encode("latin-1") + request.body)
+            await wire.send(head.encode("latin-1"), request.body)
         except BaseException:
-            if wire is not None:
-                await self._end(wire)
-            else:
-                self._room.release()
+            await self._end(wire)
             raise
+        self.heard_at = monotonic()
         return wire
+
+    async def _kept(self) -> Wire | None:
+        """A connection that is open already."""
+        while self._idle and self._idle[0].stale:
+            await self._idle.popleft().close()
+        while self._idle:
+            wire = self._idle.pop()
+            if wire.reusable:
+                return wire
+            await wire.close()
+        return None
 
     async def _end(self, wire: Wire) -> None:
         """Keep a connection for the next request, if there may be one."""
-        self._room.release()
         if wire.complete and wire.reusable:
             self._idle.append(wire)
         else:
@@ -157,24 +180,27 @@ class Connection:
                 await wire.close()
 
     async def _whole(self, wire: Wire) -> bytes:
-        body = await wire.part()
-        self._check_length(body)
+        parts, length = [], 0
         while part := await wire.part():
-            body += part
-            self._check_length(body)
-        return body
+            parts.append(part)
+            length += len(part)
+            self._check_length(length)
+        return b"".join(parts)
 
     async def _lines(self, wire: Wire) -> AsyncGenerator[bytes, None]:
-        rest = b""
+        begun: list[bytes] = []
         while True:
             with self._unbroken():
                 part = await wire.part()
             if not part:
                 return
-            *whole, rest = (rest + part).split(b"\n")
-            self._check_length(rest)
-            for line in whole:
-                yield line
+            self.heard_at = monotonic()
+            *ends, rest = part.split(b"\n")
+            for end in ends:
+                yield b"".join((*begun, end))
+                begun = []
+            begun.append(rest)
+            self._check_length(sum(map(len, begun)))
 
     @contextmanager
     def _unbroken(self) -> Iterator[None]:
@@ -188,11 +214,12 @@ class Connection:
         if scope.cancelled_caught:
             raise Broken("it answers no more", sent=True)
 
-    def _check_length(self, read: bytes) -> None:
-        if len(read) > self._longest:
+    def _check_length(self, length: int) -> None:
+        if length > self._longest:
             raise BadAnswer(f"an answer of {self.url} is longer than max_answer, {self._longest} bytes")
 
 
 def _answer(wire: Wire, body: bytes = b"") -> Answer:
     retry_after = wire.headers.get(b"retry-after", b"")
-    return Answer(wire.status, float(retry_after) if retry_after.isdigit() else None, body)
+    is_said = retry_after.isdigit() and len(retry_after) <= _DIGITS
+    return Answer(wire.status, float(retry_after) if is_said else None, body)

@@ -24,6 +24,7 @@ from cubekit.ground.diagnostics import CubekitError, Diagnostic
 from cubekit.runtime.remote.agreement import Agreement, Disagreement, agree
 from cubekit.runtime.remote.connection import Answer, Connection, Request
 from cubekit.runtime.remote.failures import failure_of, kinds_by_slug
+from cubekit.runtime.remote.manifest import reasons_of
 from cubekit.runtime.remote.methods import RemoteMethod
 from cubekit.runtime.remote.wire import BadAnswer, Broken
 
@@ -43,7 +44,8 @@ def remote_cube(descriptor: Descriptor) -> type[RemoteCube]:
     contracts = {method: contract for contract in provided for method in contract.methods}
     errors = tuple(error for contract in provided for error in contract.errors)
     members: dict[str, Any] = {method: _method(contract, method) for method, contract in contracts.items()}
-    members |= {"__module__": __name__, "__doc__": RemoteCube.__doc__, "_kinds": kinds_by_slug(errors)}
+    members |= {"__module__": __name__, "__doc__": RemoteCube.__doc__}
+    members |= {"_kinds": kinds_by_slug(errors), "_declared": errors}
     return type("RemoteCube", (RemoteCube,), members)
 
 
@@ -54,7 +56,9 @@ class RemoteCube(Cube[RemoteConfig]):
     """
 
     _kinds: ClassVar[Mapping[str, type[Failure]]] = {}
-    """The failures that its contracts declare, by the names that they have on the wire."""
+    """The failures that may be told apart, by the names that they have on the wire."""
+    _declared: ClassVar[tuple[type[Failure], ...]] = ()
+    """Those that its contracts declare."""
 
     def __init__(self) -> None:
         self._connection = Connection(self.config.discovery, self.config.ca)
@@ -62,7 +66,8 @@ class RemoteCube(Cube[RemoteConfig]):
         """None while the service is gone."""
         self._last: Agreement | None = None
         self._why = "it has not been asked yet"
-        self._lost = anyio.Event()
+        self._doubted = anyio.Event()
+        """Set when a call has met something that the service had better be asked about at once."""
 
     async def start(self) -> None:
         """Wait for the service, if this one cannot do without it."""
@@ -72,14 +77,14 @@ class RemoteCube(Cube[RemoteConfig]):
             try:
                 await self._agree()
                 break
-            except Broken as error:
+            except (Broken, Disagreement) as error:
                 self._lose(str(error))
                 if not config.required:
                     break
+                if isinstance(error, Disagreement):
+                    raise _disagreed(config, error) from error
                 if monotonic() + pause > until:
                     raise _unreachable(config, error) from error
-            except Disagreement as error:
-                raise _disagreed(config, error) from error
             await anyio.sleep(pause)
             pause = min(2 * pause, 1.0)
         self.tasks.start_soon(self._watch)
@@ -95,12 +100,13 @@ class RemoteCube(Cube[RemoteConfig]):
         cube = self._agreement.cube
         path = f"/health/{cube.name}"
         try:
-            said = await self._connection.ask(Request("GET", path))
+            said = await self._connection.inquire(path)
         except Broken as error:
             return Health("fail", f"{self._connection.url}: {error}")
         if said.status == _OK and cube.state == "running":
             return Health()
-        return Health("fail", f'"{cube.name}" is {cube.state} there, and {path} answered {said.status}')
+        reasons = reasons_of(said.body) or f"{path} answered {said.status}"
+        return Health("fail", f'"{cube.name}" is {cube.state} there: {reasons}')
 
     async def _watch(self) -> None:
         """Notice that the service has gone, that it is back, and that it has become another."""
@@ -111,19 +117,22 @@ class RemoteCube(Cube[RemoteConfig]):
                 pause = min(2 * pause, _LONGEST_PAUSE)
             else:
                 pause = _FIRST_PAUSE
+                await anyio.sleep(_FIRST_PAUSE)  # however many calls doubt it
                 with anyio.move_on_after(self.config.discovery.every):
-                    await self._lost.wait()
-            self._lost = anyio.Event()
+                    await self._doubted.wait()
+            self._doubted = anyio.Event()
             try:
                 await self._agree()
             except (Broken, Disagreement) as error:
                 self._lose(str(error))
 
     async def _agree(self) -> None:
-        was_gone, seconds = self._agreement is None, self.config.discovery.timeout
+        was_gone, seconds, began = self._agreement is None, self.config.discovery.timeout, monotonic()
         with anyio.move_on_after(seconds) as limit:
             self._agreement = self._last = await agree(self._connection, self.config, self._last)
         if limit.cancelled_caught:
+            if not was_gone and self._connection.heard_at > began:
+                return  # it is busy: calls are answered
             self._lose(why := f"it did not answer within {seconds:g} s")
             self._connection.abandon()  # nothing that waits for it would ever be answered
             raise Broken(why, sent=True)
@@ -134,7 +143,6 @@ class RemoteCube(Cube[RemoteConfig]):
         if self._agreement is not None or why != self._why:
             self.log.warning("%s cannot be used: %s", self._connection.url, why)
         self._agreement, self._why = None, why
-        self._lost.set()
 
     def _agreed(self, method: str) -> RemoteMethod:
         if self._agreement is None:
@@ -142,7 +150,9 @@ class RemoteCube(Cube[RemoteConfig]):
         agreed = self._agreement.methods.get(method)
         if agreed is None:
             message = 'Cube "{instance}" was written against an older contract, which has no {method}().'
-            raise Unavailable(message, instance=self.name, method=method)
+            failure = Unavailable(message, instance=self.name, method=method)
+            failure.repeatable_for = self.name
+            raise failure
         return agreed
 
     async def _call(self, contract: ContractInfo, name: str, arguments: Mapping[str, Any]) -> Any:
@@ -150,11 +160,14 @@ class RemoteCube(Cube[RemoteConfig]):
         request = _request(contract, method, arguments, context, "application/json")
         try:
             answer = await self._connection.ask(request)
+            if answer.status != _OK:
+                raise self._refusal(_read(answer.body), answer, request, method, context)
+            return method.result(answer.body)
         except Broken as error:
             raise self._broken(error, method) from error
-        if answer.status != _OK:
-            raise self._refusal(_problem(answer), answer, request, method, context)
-        return method.result(answer.body)
+        except BadAnswer as error:
+            self._mistrust(str(error))
+            raise
 
     async def _stream(
         self, contract: ContractInfo, name: str, arguments: Mapping[str, Any]
@@ -164,18 +177,23 @@ class RemoteCube(Cube[RemoteConfig]):
         try:
             async with self._connection.streamed(request) as (answer, lines):
                 if answer.status != _OK:
-                    raise self._refusal(_problem(answer), answer, request, method, context)
+                    raise self._refusal(_read(answer.body), answer, request, method, context)
                 async for line in lines:
                     if line.startswith(b'{"item"'):
                         yield method.item(line)
                     elif line:
-                        frame = json.loads(line)
+                        frame = _read(line)
                         if "error" in frame:
                             raise self._refusal(frame["error"], answer, request, method, context)
+                        if "end" not in frame:
+                            raise BadAnswer(f"{method} answered what is neither an item nor an end")
                         return
                 raise Broken("the stream ended without an end", sent=True)
         except Broken as error:
             raise self._broken(error, method) from error
+        except BadAnswer as error:
+            self._mistrust(str(error))
+            raise
 
     def _refusal(
         self, problem: object, answer: Answer, request: Request, method: RemoteMethod, context: CallContext
@@ -184,13 +202,13 @@ class RemoteCube(Cube[RemoteConfig]):
         failure = failure_of(problem, self._kinds, context.locale, answer.retry_after)
         if failure is None and answer.status not in _GATEWAY_ERRORS:
             start = answer.body[:200].decode("utf-8", "replace")
-            return BadAnswer(f"{self._connection.url}{request.target} answered {answer.status}: {start}")
-        if isinstance(failure, Unauthenticated):
-            # Not the caller's credentials were refused, but those of this service.
+            return BadAnswer(f"{self._connection.url}: {method} answered {answer.status}: {start}")
+        if isinstance(failure, Unauthenticated) and not isinstance(failure, self._declared):
+            # Not what the caller has shown was refused, but the token of this service.
             self.log.error("%s refuses the token of [discovery.%s]", self._connection.url, self.config.service)
             return self._unavailable(repeatable=True)
         if isinstance(failure, NotFound) and failure.params.get("path") == unquote(request.target.partition("?")[0]):
-            self._lose(f"it has nothing at {request.target} any more")
+            self._mistrust(f"it has nothing at {method} any more")
             return self._unavailable(repeatable=True)
         if failure is None or isinstance(failure, Unavailable):
             failure = failure or self._unavailable(repeatable=False)
@@ -198,10 +216,16 @@ class RemoteCube(Cube[RemoteConfig]):
         return failure
 
     def _broken(self, error: Broken, method: RemoteMethod) -> Unavailable:
-        """What a call is told whose connection broke."""
-        if self._agreement is not None:
-            self._lose(str(error))
+        """What a call is told whose connection broke. Whether the service has gone with it is asked at once."""
+        self._doubted.set()
         return self._unavailable(repeatable=method.idempotent or not error.sent)
+
+    def _mistrust(self, why: str) -> None:
+        """Have everything compared again, though the manifest may say that nothing has changed."""
+        if self._last is not None:  # or else it was said for another call
+            self.log.warning("%s is asked again what it is: %s", self._connection.url, why)
+        self._last = None
+        self._doubted.set()
 
     def _unavailable(self, *, repeatable: bool) -> Unavailable:
         failure = Unavailable(
@@ -247,11 +271,13 @@ def _header(text: str) -> str:
     return text if text.isascii() and text.isprintable() else quote(text, string.punctuation + " ")
 
 
-def _problem(answer: Answer) -> object:
+def _read(raw: bytes) -> dict[str, Any]:
+    """A JSON object; an empty one in place of anything else."""
     try:
-        return json.loads(answer.body)
-    except ValueError:
-        return None
+        said = json.loads(raw)
+    except (ValueError, RecursionError):
+        return {}
+    return said if isinstance(said, dict) else {}
 
 
 def _unreachable(config: RemoteConfig, error: Broken) -> CubekitError:

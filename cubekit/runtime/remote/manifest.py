@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 from pydantic.alias_generators import to_camel
 
 from cubekit.discovery.cubes import normalised
 from cubekit.ground.colours import Colour
 from cubekit.ground.versions import Version
 
-__all__ = ["ContractDocument", "Manifest", "ManifestCube", "ManifestOperation"]
+__all__ = ["ContractDocument", "Manifest", "ManifestCube", "ManifestOperation", "reasons_of"]
 
 
 _NAME = r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$"
@@ -38,9 +38,7 @@ class ManifestOperation(_Part):
     http: HttpForm
     whole_body: str | None = None
     """The parameter that is the whole body."""
-    stream: bool = False
     idempotent: bool = False
-    scope: str | None = None
 
 
 class ManifestContract(_Part):
@@ -68,7 +66,6 @@ class ManifestCube(_Part):
     contracts: ManifestContracts
     operations: tuple[ManifestOperation, ...]
     state: str
-    doc: str = ""
 
     @property
     def own(self) -> bool:
@@ -102,3 +99,20 @@ class ContractDocument(_Part):
     """A contract as another service has it; see `cubekit.composition.contract_documents`."""
 
     methods: dict[str, ContractMethod]
+
+
+class _HealthCheck(_Part):
+    output: str = ""
+
+
+class _Health(_Part):
+    checks: dict[str, tuple[_HealthCheck, ...]]
+
+
+def reasons_of(health: bytes) -> str:
+    """Why a cube is not well, by what ``/health/{instance}`` has answered; empty if that does not say."""
+    try:
+        checks = _Health.model_validate_json(health).checks
+    except ValidationError:
+        return ""
+    return "; ".join(dict.fromkeys(check.output for copies in checks.values() for check in copies if check.output))

@@ -46,10 +46,13 @@ class RemoteMethod:
             raise ValueError(f"its path names {', '.join(sorted(missing))}, which the contract does not know")
         self._in_path = in_path
 
+    def __str__(self) -> str:
+        return f"{self.verb} {self._path}"  # never with values: they are what somebody has asked
+
     def target(self, arguments: Mapping[str, Any]) -> str:
         """Return path and query.
 
-        :raises Invalid: if a value cannot stand in a path.
+        :raises Invalid: if a value cannot stand there.
         """
         target = _PLACEHOLDER.sub(lambda match: self._segment(match[1], arguments), self._path)
         if self.verb not in BODILESS:
@@ -58,7 +61,7 @@ class RemoteMethod:
             (self._parameters[name].alias, text)
             for name, value in arguments.items()
             if not self._is_in_path(name)
-            for text in self._texts(name, value)
+            for text in self._queried(name, value)
         ]
         return f"{target}?{urlencode(query)}" if query else target
 
@@ -99,23 +102,33 @@ class RemoteMethod:
         try:
             return codec.from_json(raw, "ignore")
         except (InvalidInput, MalformedInput) as error:
-            raise BadAnswer(f"{self.verb} {self._path} answered what the contract does not promise: {error}") from error
+            raise BadAnswer(f"{self} answered what the contract does not promise: {error}") from error
 
     def _is_in_path(self, name: str) -> bool:
         return bool({name, self._parameters[name].alias} & self._in_path)
 
     def _segment(self, placeholder: str, arguments: Mapping[str, Any]) -> str:
         name = next(name for name, one in self._parameters.items() if placeholder in {name, one.alias})
-        text = "".join(self._texts(name, arguments[name]))
+        text = "".join(_texts(self._plain(name, arguments[name])))
         if text in {"", ".", ".."} or "/" in text:  # servers and proxies would take it for another path
             raise Invalid('"{value}" cannot stand in the path of an address.', field=placeholder, value=text)
         return quote(text, safe="")
 
-    def _texts(self, name: str, value: Any) -> list[str]:
-        """A value as paths and queries have it: several texts for a list, none for null."""
-        plain = json.loads(self._codecs[name].to_json(value))
-        several = plain if isinstance(plain, list) else [plain]
-        return [one if isinstance(one, str) else json.dumps(one) for one in several if one is not None]
+    def _queried(self, name: str, value: Any) -> list[str]:
+        """The texts of a value in a query, where neither null nor an empty list can be said."""
+        plain, parameter = self._plain(name, value), self._parameters[name]
+        if plain in (None, []) and value != parameter.default:
+            raise Invalid("{value} cannot stand in a query.", field=parameter.alias, value=repr(value))
+        return _texts(plain)
+
+    def _plain(self, name: str, value: Any) -> Any:
+        return json.loads(self._codecs[name].to_json(value))
+
+
+def _texts(plain: Any) -> list[str]:
+    """A value as paths and queries have it: several texts for a list, none for null."""
+    several = plain if isinstance(plain, list) else [plain]
+    return [one if isinstance(one, str) else json.dumps(one) for one in several if one is not None]
 
 
 def _result_codec(kind: ResultKind, result: Any) -> EdgeCodec | None:

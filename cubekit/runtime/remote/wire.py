@@ -10,6 +10,7 @@ import os
 import select
 import socket
 import ssl
+from http import HTTPStatus
 from time import monotonic
 
 import anyio
@@ -25,9 +26,16 @@ _IDLE = 3.0
 """Seconds that a connection is kept while nothing is asked: less than servers keep it, so that it is not just closing
 when a call takes it."""
 
+_LONG = 1 << 18
+"""Bytes of a body from which on the server is asked first whether it takes it: one that does not closes the connection,
+and then nobody can tell what it has said."""
+
+_LEAVE = 1.0
+"""Seconds that are waited for that; not every server answers."""
+
 _READ = 1 << 16
 _LONGEST_HEAD = 1 << 16
-_LENGTH = frozenset({b"content-length", b"transfer-encoding"})
+_LOWEST_STATUS, _LOWEST_FINAL = 100, 200
 
 
 class Broken(Exception):
@@ -59,8 +67,9 @@ class Wire:
         self.complete = True
         """Whether the last exchange has come to its end."""
         self._parts: list[bytes] = []
-        self._head_size = 0
         self._keep_alive = True
+        self._wanted = False
+        """Whether the server has said that it takes the body."""
         self._parser = httptools.HttpResponseParser(self)
 
     @classmethod
@@ -83,30 +92,45 @@ class Wire:
         except OSError as error:
             raise Broken(_said(error), sent=False) from error
         wire = cls(stream)
-        _notice_silence(wire._file)
+        try:
+            _notice_silence(wire._file)
+        except OSError as error:  # there is no room for another file, or the connection is gone already
+            await wire.close()
+            raise Broken(_said(error), sent=False) from error
         return wire
+
+    @property
+    def stale(self) -> bool:
+        """Whether it was not used for too long."""
+        return monotonic() - self._used_at > _IDLE
 
     @property
     def reusable(self) -> bool:
         """Whether another exchange may follow."""
-        if not (self.complete and self._keep_alive) or monotonic() - self._used_at > _IDLE:
+        if not (self.complete and self._keep_alive) or self.stale:
             return False
         return not _has_news(self._file)  # what comes while nothing was asked is a farewell
 
-    async def send(self, request: bytes) -> None:
+    async def send(self, head: bytes, body: bytes) -> None:
         """Begin an exchange, and wait for the head of the answer.
 
+        :param head: without the empty line at its end.
         :raises Broken: if there is none.
         :raises BadAnswer: if it is too long.
         """
-        self.status, self.headers, self.complete, self._head_size = 0, {}, False, 0
+        self.status, self.headers, self.complete = 0, {}, False
+        self._parts.clear()
         self._parser = httptools.HttpResponseParser(self)
-        try:
-            await self._stream.send(request)
-        except (anyio.BrokenResourceError, anyio.ClosedResourceError) as error:
-            raise Broken(_said(error), sent=True) from error
+        if len(body) < _LONG:
+            await self._write(head + b"\r\n" + body)
+        else:
+            await self._write(head + b"expect: 100-continue\r\n\r\n")
+            await self._write_if_wanted(body)
+        read = 0
         while not self.status:
-            await self._receive()
+            if read > _LONGEST_HEAD:
+                raise BadAnswer(f"the head of an answer is longer than {_LONGEST_HEAD} bytes")
+            read += await self._receive()
 
     async def part(self) -> bytes:
         """Return the next part of the answer's body; nothing at its end.
@@ -124,34 +148,56 @@ class Wire:
         """Close the connection at once."""
         await anyio.aclose_forcefully(self._stream)
 
-    async def _receive(self) -> None:
+    async def _write_if_wanted(self, body: bytes) -> None:
+        self._wanted = False
+        with anyio.move_on_after(_LEAVE):
+            while not (self.status or self._wanted):
+                await self._receive()
+        if self.status:
+            self._keep_alive = False  # the server may still wait for the body
+        else:
+            await self._write(body)
+
+    async def _write(self, data: bytes) -> None:
+        try:
+            await self._stream.send(data)
+        except (anyio.BrokenResourceError, anyio.ClosedResourceError) as error:
+            raise Broken(_said(error), sent=True) from error
+
+    async def _receive(self) -> int:
+        """Wait for more of the answer, and return how many bytes came."""
         try:
             data = await self._stream.receive(_READ)
         except anyio.EndOfStream:
-            if self.status and not _LENGTH & self.headers.keys():
-                self.complete, self._keep_alive = True, False  # the end of the connection is that of the body
-                return
+            # Also of an answer without a length: whether that is whole nobody could tell.
             raise Broken("it closed the connection before its answer was whole", sent=True) from None
         except (anyio.BrokenResourceError, anyio.ClosedResourceError) as error:
             raise Broken(_said(error), sent=True) from error
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
-            raise Broken(f"what it says is no HTTP: {error}", sent=True) from error
+            self._keep_alive = False
+            raise Broken(f"what it says is no HTTP: {error.__context__ or error}", sent=True) from error
+        return len(data)
 
-    # What the parser calls.
+    # What the parser calls. What is raised here comes out of `feed_data`, as the context of an error of its own.
+
+    def on_message_begin(self) -> None:
+        """Refuse a second answer: it would be taken for that of the next request."""
+        if self.complete:
+            raise ValueError("it answers twice")
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header."""
-        self._head_size += len(name) + len(value)
-        if self._head_size > _LONGEST_HEAD:
-            raise BadAnswer(f"the head of an answer is longer than {_LONGEST_HEAD} bytes")
         self.headers[name.lower()] = value
 
     def on_headers_complete(self) -> None:
         """Note that the head is whole, unless another one follows."""
         status = self._parser.get_status_code()
-        self.status = status if status >= 200 else 0
+        if status < _LOWEST_STATUS:
+            raise ValueError(f"there is no status {status}")
+        self.status = status if status >= _LOWEST_FINAL else 0
+        self._wanted = status == HTTPStatus.CONTINUE
         self._keep_alive = self._parser.should_keep_alive()
 
     def on_body(self, body: bytes) -> None:
