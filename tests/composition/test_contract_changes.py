@@ -228,6 +228,17 @@ def test_what_is_no_contract_is_said(tmp_path: Path) -> None:
         assert f"[{code}]" in cubekit("show", source).stderr
 
 
+def test_a_schema_without_an_end_is_said(tmp_path: Path) -> None:
+    (tmp_path / "prices.py").write_text(SOURCE.format(version="0.1", parameters="item: str"))
+    document = json.loads(cubekit("show", tmp_path).stdout)
+    [shown] = document["contracts"]
+    shown["methods"]["price"]["returns"] = {"$ref": "#/$defs/It", "$defs": {"It": {"$ref": "#/$defs/It"}}}
+    endless = tmp_path / "endless.json"
+    endless.write_text(json.dumps(document))
+    done = cubekit("diff", tmp_path, endless)
+    assert "contract test.prices cannot be compared: a schema of it is broken [CK101]" in done.stderr
+
+
 def test_a_contract_in_one_file_is_found(tmp_path: Path) -> None:
     (tmp_path / "prices.py").write_text(SOURCE.format(version="0.1", parameters="item: str"))
     (tmp_path / "setup.py").write_text("raise SystemExit('this is no module')")
