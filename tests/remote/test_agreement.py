@@ -258,6 +258,21 @@ async def test_odd_answers(said: dict[str, Any], status: int, body: bytes, failu
                 await service.call("reader.lookUp", word="a")
 
 
+async def test_a_refused_token_is_told_once_and_shown(said: dict[str, Any], caplog: pytest.LogCaptureFixture) -> None:
+    with saying(said, lambda _: None) as (url, answers):
+        answers["/api/v1/words/words/a"] = (401, b'{"code": "AUTHENTICATION"}')
+        answers["/health/words"] = (200, b'{"status": "pass"}')
+        parts = reader(url)
+        async with running(parts.pop("parts"), **parts) as service:
+            for _ in range(3):
+                with pytest.raises(Unavailable):
+                    await service.call("reader.lookUp", word="a")
+            health = (await service.health.check("far"))["far"]
+    told = f"{url} refuses the token of [discovery.dictionary]"
+    assert [record.getMessage() for record in caplog.records].count(told) == 1
+    assert (health.status, health.output) == ("warn", f"{url} has refused the token of [discovery.dictionary]")
+
+
 @pytest.mark.parametrize(
     ("manifest", "why"),
     [

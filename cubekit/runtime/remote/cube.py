@@ -66,6 +66,7 @@ class RemoteCube(Cube[RemoteConfig]):
         """None while the service is gone."""
         self._last: Agreement | None = None
         self._why = "it has not been asked yet"
+        self._token_refused = False
         self._doubted = anyio.Event()
         """Set when a call has met something that the service had better be asked about at once."""
 
@@ -104,7 +105,8 @@ class RemoteCube(Cube[RemoteConfig]):
         except Broken as error:
             return Health("fail", f"{self._connection.url}: {error}")
         if said.status == _OK and cube.state == "running":
-            return Health()
+            refused = f"{self._connection.url} has refused the token of [discovery.{self.config.service}]"
+            return Health("warn", refused) if self._token_refused else Health()
         reasons = reasons_of(said.body) or f"{path} answered {said.status}"
         return Health("fail", f'"{cube.name}" is {cube.state} there: {reasons}')
 
@@ -205,7 +207,9 @@ class RemoteCube(Cube[RemoteConfig]):
             return BadAnswer(f"{self._connection.url}: {method} answered {answer.status}: {start}")
         if isinstance(failure, Unauthenticated) and not isinstance(failure, self._declared):
             # Not what the caller has shown was refused, but the token of this service.
-            self.log.error("%s refuses the token of [discovery.%s]", self._connection.url, self.config.service)
+            if not self._token_refused:
+                self._token_refused = True  # told once: every call would meet it
+                self.log.error("%s refuses the token of [discovery.%s]", self._connection.url, self.config.service)
             return self._unavailable(repeatable=True)
         if isinstance(failure, NotFound) and failure.params.get("path") == unquote(request.target.partition("?")[0]):
             self._mistrust(f"it has nothing at {method} any more")
