@@ -2,7 +2,7 @@
 """Set up the project's environment once, then run a command in it.
 
 python3 dev.py up [ARGS]         serve the example saju service on http://127.0.0.1:8000
-python3 dev.py test              every check: ruff, mypy, import-linter, pytest
+python3 dev.py test              every check: ruff, mypy, import-linter, pytest in two processes
 python3 dev.py test ARGS         pytest alone, with these arguments
 python3 dev.py lock [ARGS]       resolve requirements.lock again (--upgrade takes the newest releases)
 python3 dev.py COMMAND [ARGS]    any command of the environment, in the current directory
@@ -185,7 +185,8 @@ def check_everything() -> NoReturn:
         code = [name for name in ("src", "tests") if (directory / name).is_dir()]
         check("mypy", "--config-file", str(ROOT / "pyproject.toml"), *code, directory=directory)
     check("lint-imports")
-    become("pytest")
+    # Most of the time is spent in processes that tests start; a file stays together, as its fixtures are dear.
+    become("pytest", "--numprocesses=2", "--dist=loadfile")
 
 
 def requirements(metadata: dict[str, Any]) -> list[str]:
