@@ -21,7 +21,7 @@ from cubekit.composition.descriptors import Descriptor, describe
 from cubekit.composition.documents import Document, parse, read_document
 from cubekit.composition.plan import LeftOut, Plan, PlannedCube
 from cubekit.composition.plugins import Plugins, load_plugins
-from cubekit.composition.remotes import plan_remotes
+from cubekit.composition.remotes import plan_remote, read_discovery
 from cubekit.composition.service_file import CubeSection, GroupSection, ServiceFile
 from cubekit.composition.wiring import Candidate, bind, start_order
 from cubekit.discovery import Catalogue, CubeInfo, Registry, load_registry, nearest_registry, scan
@@ -163,13 +163,14 @@ class _Composer:
             for candidate in candidates.values()
             for requirement in candidate.descriptor.requires
         }
-        plans, problems, broken = plan_remotes(self.service, self.document, self.environ, contracts)
+        known, broken = read_discovery(self.service, self.document, self.environ)
         self.problems += broken
-        for name, planned in plans.items():
-            section = self.service.cubes[name]
-            errors = [problem for problem in problems[name] if problem.severity == "error"]
-            self.warnings += [problem for problem in problems[name] if problem.severity == "warning"]
-            if errors:
+        for name, section in self.service.cubes.items():
+            if section.from_ is None:
+                continue
+            planned, problems = plan_remote(name, section, self.document, known, contracts)
+            self.warnings += [problem for problem in problems if problem.severity == "warning"]
+            if errors := [problem for problem in problems if problem.severity == "error"]:
                 self._leave_out_or_fail(name, section, section.colour, errors)
             if planned is not None:
                 place = self.document.place("cubes", name, "use")

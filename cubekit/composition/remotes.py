@@ -25,7 +25,15 @@ from cubekit.ground.colours import Colour
 from cubekit.ground.diagnostics import Diagnostic, Place
 from cubekit.ground.versions import SpecifierSet, parse_versioned_name, split_use
 
-__all__ = ["CONTRACT_HEADER", "DiscoverySection", "Remote", "RemoteConfig", "RemotePlan", "plan_remotes"]
+__all__ = [
+    "CONTRACT_HEADER",
+    "DiscoverySection",
+    "Remote",
+    "RemoteConfig",
+    "RemotePlan",
+    "plan_remote",
+    "read_discovery",
+]
 
 CONTRACT_HEADER = "cubekit-contract"
 """Names the contract that a call keeps, ``saju.calendar@0.1``: unknown fields of its body are ignored, as between cubes
@@ -101,35 +109,36 @@ class RemotePlan:
     config: RemoteConfig
 
 
-def plan_remotes(
-    service: ServiceFile,
-    document: Document,
-    environ: Mapping[str, str] | None,
-    contracts: Mapping[str, ContractInfo],
-) -> tuple[dict[str, RemotePlan | None], dict[str, list[Diagnostic]], list[Diagnostic]]:
-    """Return what the file says of each cube that has ``from``; what is wrong with each; and with ``[discovery]``.
-
-    :param contracts: those that the cubes of this service require, by name. What others are nobody here knows.
-    """
-    plans: dict[str, RemotePlan | None] = {}
-    problems: dict[str, list[Diagnostic]] = {}
+def read_discovery(
+    service: ServiceFile, document: Document, environ: Mapping[str, str] | None
+) -> tuple[dict[str, DiscoverySection | None], list[Diagnostic]]:
+    """Return what ``[discovery]`` says of each service, None of one that is described wrongly; and what is wrong."""
     known: dict[str, DiscoverySection | None] = {}
-    broken: list[Diagnostic] = []
+    problems: list[Diagnostic] = []
     for name in service.discovery:
         known[name], wrong = make_config(DiscoverySection, ("discovery", name), document, environ)
-        broken += wrong or _untrusted(known[name], document.place("discovery", name, "ca"), document)
-    for name, section in service.cubes.items():
-        if section.from_ is not None:
-            problems[name] = [
-                *_contradictions(name, section, document),
-                *_omissions(name, section, document, known),
-            ]
-            provides, unknown = _provisions(name, section, document, contracts)
-            problems[name] += unknown
-            sound = all(problem.severity != "error" for problem in problems[name])
-            discovery = known.get(section.from_.partition("/")[0])
-            plans[name] = _plan(section, document, discovery, provides) if sound and discovery else None
-    return plans, problems, broken
+        problems += wrong or _untrusted(known[name], document.place("discovery", name, "ca"), document)
+    return known, problems
+
+
+def plan_remote(
+    name: str,
+    section: CubeSection,
+    document: Document,
+    known: Mapping[str, DiscoverySection | None],
+    contracts: Mapping[str, ContractInfo],
+) -> tuple[RemotePlan | None, list[Diagnostic]]:
+    """Return what the file says of a cube that has ``from``, and what is wrong with it.
+
+    :param known: what `read_discovery` has returned.
+    :param contracts: those that the cubes of this service require, by name. What others are nobody here knows.
+    """
+    provides, unknown = _provisions(name, section, document, contracts)
+    problems = [*_contradictions(name, section, document), *_omissions(name, section, document, known), *unknown]
+    discovery = known.get((section.from_ or "").partition("/")[0])
+    if discovery is None or any(problem.severity == "error" for problem in problems):
+        return None, problems
+    return _plan(section, document, discovery, provides), problems
 
 
 def _plan(
