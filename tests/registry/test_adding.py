@@ -109,7 +109,7 @@ def test_the_version_that_an_upgrade_would_take_is_told(
     ("before", "after"),
     [
         ('version = "1.1.0"', 'version = "abc"'),
-        ('name = "greeting-contract"', 'name = "x\\n--index-url https://example.org\\ny"'),
+        ('name = "greeting-contract"', 'name = "x\\n--find-links /elsewhere\\ny"'),
         ('registry = "company"', 'registry = ""'),
         ('provides = ["test.greeting@1.0"]', 'provides = ["test.greeting"]'),
     ],
