@@ -10,7 +10,7 @@ import typer
 from cubekit.cli.console import console, printable_line, table
 from cubekit.cli.options import Json
 from cubekit.ground.diagnostics import CubekitError, Diagnostic
-from cubekit.ground.versions import Version
+from cubekit.ground.versions import Version, compatible_range
 
 if TYPE_CHECKING:
     from cubekit.composition.descriptors import Descriptor, Requirement
@@ -87,22 +87,17 @@ def _shown(offer: Offer) -> str:
 def _toml(offer: Offer, cube: ManifestCube) -> str:
     """The table of a cube in a service file. What came over the network was checked: nothing in it ends a text."""
     contracts = ", ".join(f'"{one.name}@{one.version}"' for one in cube.contracts.provides)
+    admitted = compatible_range(Version(cube.version or "0"))
     alone = [other.cube for other in offer.cubes].count(cube.cube) == 1
     return "\n".join(
         [
             f"[cubes.{cube.name}]",
-            f'use = "{cube.cube}{_admitted(cube.version)}"',
+            f'use = "{cube.cube}{admitted}"',
             f'from = "{offer.service}{"" if alone else f"/{cube.name}"}"',
             f'colour = "{cube.colour}"',
             f"contracts = [{contracts}]",
         ]
     )
-
-
-def _admitted(text: str | None) -> str:
-    version = Version(text or "0")
-    following = f"{version.major + 1}" if version.major else f"0.{version.minor + 1}"
-    return f">={version.public},<{following}"
 
 
 def _as_json(offer: Offer) -> dict[str, Any]:

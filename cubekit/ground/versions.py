@@ -74,6 +74,12 @@ def rank(version: Version | str) -> tuple[bool, Version]:
     return not parsed.is_prerelease, parsed
 
 
+def compatible_range(version: Version) -> str:
+    """The range of versions that keep what a version promises, such as ``>=0.1.2,<0.2`` or ``>=1.3,<2``."""
+    following = f"{version.major + 1}" if version.major else f"0.{version.minor + 1}"
+    return f">={version.public},<{following}"
+
+
 def range_text(admitted: SpecifierSet) -> str:
     """Write a range as a person does, ``>=1.1,<2``: what it begins with first."""
     return ",".join(sorted({str(part) for part in admitted}, key=lambda part: (part.startswith(("<", "!=")), part)))

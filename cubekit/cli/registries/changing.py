@@ -219,13 +219,9 @@ def _install_locked(project: Project, shelf: Shelf, *, dry_run: bool) -> None:
 
 def _use(name: str, version: str, asked: SpecifierSet | None) -> str:
     """What the service file says: the asked range, or releases that should not break what works now."""
-    from cubekit.ground.versions import Version, range_text
+    from cubekit.ground.versions import Version, compatible_range, range_text
 
-    if asked:
-        return f"{name}{range_text(asked)}"
-    release = Version(version).release
-    major, minor = (*release, 0)[:2]
-    return f"{name}>={version},<{major + 1}" if major else f"{name}>={version},<0.{minor + 1}"
+    return f"{name}{range_text(asked) if asked else compatible_range(Version(version))}"
 
 
 def _told(project: Project, changes: Changes, uses: dict[str, str], *, dry_run: bool) -> tuple[str, dict[str, Any]]:

@@ -13,7 +13,7 @@ from cubekit.authoring.contracts import ContractInfo, DeclarationError
 from cubekit.composition.contract_fit import misfits
 from cubekit.composition.edge import camel
 from cubekit.composition.remotes import RemoteConfig
-from cubekit.ground.versions import SpecifierSet, Version, admits
+from cubekit.ground.versions import Version, admits, compatible_range, parse_range
 from cubekit.runtime.remote.connection import Connection
 from cubekit.runtime.remote.manifest import ContractDocument, Manifest, ManifestCube, ManifestOperation
 from cubekit.runtime.remote.methods import RemoteMethod
@@ -121,17 +121,11 @@ def _check(cube: ManifestCube, config: RemoteConfig) -> dict[str, Version]:
     for name, planned in config.provides.items():
         if name not in provided:
             reasons.append(f"it does not provide {name}")
-        elif not admits(_compatible(planned.version), provided[name]):
+        elif not admits(parse_range(compatible_range(planned.version)), provided[name]):
             reasons.append(f"it provides {name} {provided[name]}, and {planned.version} was planned")
     if reasons:
         raise Disagreement(*reasons)
     return {name: provided[name] for name in config.provides}
-
-
-def _compatible(version: Version) -> SpecifierSet:
-    """Versions that keep at least what this one promises: before 1.0 a minor step may break."""
-    following = f"{version.major + 1}" if version.major else f"0.{version.minor + 1}"
-    return SpecifierSet(f">={version},<{following}")
 
 
 def _compare(

@@ -7,14 +7,12 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 from pydantic.alias_generators import to_camel
 
+from cubekit.composition.service_file import InstanceName
 from cubekit.discovery.cubes import normalised
 from cubekit.ground.colours import Colour
 from cubekit.ground.versions import Version
 
 __all__ = ["ContractDocument", "Manifest", "ManifestCube", "ManifestOperation", "reasons_of"]
-
-
-_NAME = r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$"
 
 
 VersionText = Annotated[str, AfterValidator(lambda text: str(Version(text)))]
@@ -57,7 +55,7 @@ class ManifestContracts(_Part):
 class ManifestCube(_Part):
     """One instance of a cube."""
 
-    name: Annotated[str, StringConstraints(pattern=_NAME)]
+    name: InstanceName
     cube: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$"), AfterValidator(normalised)]
     colour: Colour | None
     """None of one that could not be looked at there."""
@@ -76,7 +74,7 @@ class ManifestCube(_Part):
 class Manifest(_Part):
     """What a service is made of."""
 
-    service: Annotated[str, StringConstraints(pattern=_NAME)]
+    service: InstanceName
     cubes: tuple[ManifestCube, ...]
 
 
